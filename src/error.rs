@@ -1,0 +1,164 @@
+//! The one error type of the library: a closed kind, a message, a place, a hint.
+//!
+//! Lives here: what can go wrong, in kinds that never grow by accident. Not
+//! here: exit numbers (`cli::exit`), colours and streams (`cli::ui`).
+//! Invariant: an error that reaches a person says what happened, where, and at
+//! most one next command that is safe to type.
+
+use std::fmt;
+
+/// What went wrong, as a closed set. `cli::exit` gives each kind its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// I/O, or a bug.
+    Failed,
+    /// Bad arguments or settings.
+    Usage,
+    /// No such task, approval, operation or workspace.
+    NotFound,
+    /// The state machine or the role says no.
+    NotAllowed,
+    /// Somebody else has the lease.
+    Held,
+    /// The caller's lease was taken over, reaped or removed.
+    LeaseLost,
+    /// An approval is pending, missing or rejected.
+    ApprovalRequired,
+    /// The same person stands on both sides.
+    SeparationOfDuties,
+    /// Evidence or subject changed since it was requested or decided.
+    Stale,
+    /// A file cannot be used, or `check` found errors.
+    LedgerInvalid,
+    /// The lock wait timed out, or the file kept changing.
+    Busy,
+    /// Nothing can be claimed.
+    NothingReady,
+    /// The change is committed, but the command could not finish.
+    Committed,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of the exit table.
+    pub const ALL: [Self; 13] = [
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::NotAllowed,
+        Self::Held,
+        Self::LeaseLost,
+        Self::ApprovalRequired,
+        Self::SeparationOfDuties,
+        Self::Stale,
+        Self::LedgerInvalid,
+        Self::Busy,
+        Self::NothingReady,
+        Self::Committed,
+    ];
+
+    /// The symbolic code, as JSON errors carry it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::NotAllowed => "not_allowed",
+            Self::Held => "held",
+            Self::LeaseLost => "lease_lost",
+            Self::ApprovalRequired => "approval_required",
+            Self::SeparationOfDuties => "separation_of_duties",
+            Self::Stale => "stale",
+            Self::LedgerInvalid => "ledger_invalid",
+            Self::Busy => "busy",
+            Self::NothingReady => "nothing_ready",
+            Self::Committed => "committed",
+        }
+    }
+}
+
+/// A position in a file: 1-based line, 1-based column in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as a person would name it.
+    pub path: String,
+    /// 1-based line; 0 where only the file is known.
+    pub line: usize,
+    /// 1-based column in characters; 0 where only the line is known.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+            if self.column > 0 {
+                write!(f, ":{}", self.column)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error: kind, message, and optionally a place and one safe next command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", .place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
+pub struct Error {
+    /// The class of the error.
+    pub kind: ErrorKind,
+    /// What happened: lower case, no full stop, values in backticks.
+    pub message: String,
+    /// Where, if it is about a file.
+    pub place: Option<Place>,
+    /// One whole command that is safe to type next.
+    pub hint: Option<String>,
+}
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of a kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), place: None, hint: None }
+    }
+
+    /// Bad arguments or settings.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// No such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// The state machine or the role says no.
+    pub fn not_allowed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotAllowed, message)
+    }
+
+    /// A file cannot be used.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::LedgerInvalid, message)
+    }
+
+    /// I/O: the action, the path and the system's reason.
+    pub fn io(action: &str, path: &std::path::Path, source: &std::io::Error) -> Self {
+        Self::new(ErrorKind::Failed, format!("cannot {action} `{}`: {source}", path.display()))
+    }
+
+    /// Adds the one safe next command.
+    #[must_use]
+    pub fn hint(mut self, command: impl Into<String>) -> Self {
+        self.hint = Some(command.into());
+        self
+    }
+
+    /// Adds the place.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<String>, line: usize, column: usize) -> Self {
+        self.place = Some(Place { path: path.into(), line, column });
+        self
+    }
+}

@@ -1,0 +1,5 @@
+//! `orch`: the plain Markdown table as a real database for work.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod model;

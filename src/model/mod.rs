@@ -1,0 +1,18 @@
+//! What a ledger means: tasks, approvals, actors, states, times.
+//!
+//! Pure: no I/O, no clock, no serde, no Markdown. Everything that depends on
+//! the present takes it as a parameter.
+
+pub mod actor;
+pub mod approval;
+pub mod duration;
+pub mod field;
+pub mod history;
+pub mod id;
+pub mod operation;
+pub mod outcome;
+pub mod size;
+pub mod task;
+pub mod task_state;
+pub mod time;
+pub mod value;

@@ -1,0 +1,65 @@
+//! What a change has to say for itself, in terms of the model.
+
+use crate::model::time::Timestamp;
+
+/// What a command has to say, in terms of the model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The task it was about, where there is one; `Some(None)` says that a task
+    /// was asked for and none was found.
+    pub task: Option<Option<String>>,
+    /// The tasks it was about, where there may be several.
+    pub tasks: Option<Vec<String>>,
+    /// A lease that was given or renewed.
+    pub lease: Option<Grant>,
+    /// `submit --claim-next`: the task that was claimed, if any.
+    pub claimed: Option<Option<String>>,
+    /// Expired leases that were taken back on the way.
+    pub reaped: Vec<String>,
+    /// Why each open task cannot be claimed.
+    pub reasons: Vec<(String, String)>,
+    /// Whether the effect held already.
+    pub already: bool,
+    /// A named end that is no error: nothing could be claimed.
+    pub nothing_ready: bool,
+    /// Tasks that moved to or from an archive.
+    pub archived: Vec<(String, i32)>,
+    /// Whether the command is about files, not tasks.
+    pub files: bool,
+}
+
+impl Outcome {
+    /// About one task, or several.
+    pub fn of_ids(ids: &[String]) -> Self {
+        match ids {
+            [one] => Self { task: Some(Some(one.clone())), ..Self::default() },
+            _ => Self { tasks: Some(ids.to_vec()), ..Self::default() },
+        }
+    }
+}
+
+/// A lease as its holder needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The fencing token; `None` for a lease that was typed by hand.
+    pub token: Option<u64>,
+    /// The holder.
+    pub owner: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// How long it lasts from a claim or a renewal.
+    pub ttl_secs: u64,
+}
+
+/// Where an operation stands in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpHeader {
+    /// Its number.
+    pub seq: u64,
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of the ledger before.
+    pub sha_in: Option<String>,
+    /// SHA-256 of the ledger after.
+    pub sha_out: Option<String>,
+}
