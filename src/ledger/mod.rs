@@ -1,0 +1,24 @@
+//! Text to model and back: lossless parse, local edit.
+//!
+//! No files, no clock. A ledger is never printed from a model: it is the text
+//! that was read, with sorted disjoint replacements applied ([`edit::Edits`]).
+//! Therefore `print(parse(x)) == x` holds by construction, and a change moves
+//! only the bytes of the cells that it sets.
+
+pub mod approvals;
+mod archive;
+pub mod cell;
+pub mod edit;
+pub mod flags;
+pub mod format;
+pub mod render;
+mod row;
+pub mod scan;
+pub mod schema;
+pub mod section;
+pub mod source;
+pub mod table;
+mod task_row;
+pub mod tasks;
+pub mod unified;
+mod verify;

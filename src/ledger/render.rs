@@ -1,0 +1,199 @@
+//! Operations to edits: which cells and rows a change touches.
+//!
+//! Invariant: an edit lies inside the cells that its operation sets, or inserts
+//! or removes whole lines. Every new text is parsed again before it leaves
+//! here (`verify`): a value that would end its table is refused, not written.
+
+use crate::error::{Error, Result};
+use crate::ledger::approvals::ApprovalLedger;
+use crate::ledger::archive::{append_to_archive, unarchive};
+use crate::ledger::cell::{encode, overlap};
+use crate::ledger::edit::Edits;
+use crate::ledger::format;
+use crate::ledger::row::remove_row;
+use crate::ledger::schema;
+use crate::ledger::section;
+use crate::ledger::task_row::{add_task, set_task};
+use crate::ledger::tasks::{RowId, TaskLedger};
+use crate::ledger::verify::verify;
+use crate::model::operation::{Column, Operation};
+use crate::model::value::refused_char;
+use std::collections::BTreeMap;
+
+/// The documents that operations may touch.
+#[derive(Debug)]
+pub struct Documents<'d, 'a> {
+    /// TASKS.md
+    pub tasks: &'d TaskLedger<'a>,
+    /// APPROVALS.md
+    pub approvals: &'d ApprovalLedger<'a>,
+    /// The archives that were read, by year.
+    pub archives: &'d BTreeMap<i32, String>,
+}
+
+/// The texts after the operations; `None` where a document does not change.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// TASKS.md
+    pub tasks: Option<String>,
+    /// APPROVALS.md
+    pub approvals: Option<String>,
+    /// Archives, by year.
+    pub archives: BTreeMap<i32, String>,
+}
+
+/// Turns operations into texts.
+///
+/// # Errors
+/// `Usage` for values that no cell can take, `LedgerInvalid` where a column is
+/// missing or the text would not read back as written, `NotFound` and
+/// `LedgerInvalid` as [`TaskLedger::find`].
+pub fn render(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<Rendered> {
+    let ledger = documents.tasks;
+    let text = ledger.grid().text();
+    let mut edits = Edits::new();
+    let mut rendered = Rendered::default();
+    let mut touched: Vec<String> = Vec::new();
+    // Rows on their way to an archive, by its year and the table they leave.
+    let mut archived: BTreeMap<(i32, usize), Vec<RowId>> = BTreeMap::new();
+    for operation in operations {
+        match operation {
+            Operation::AddTask { id, cells } => {
+                add_task(ledger, id, cells, &mut edits)?;
+                touched.push(id.clone());
+            }
+            Operation::SetTask { id, cells } => {
+                set_task(ledger, id, cells, &mut edits)?;
+                touched.push(id.clone());
+            }
+            Operation::SetDetail { id, title, text: detail } => {
+                set_detail(ledger, id, title, detail, &mut edits)?;
+            }
+            Operation::Archive { id, year } => {
+                let row = ledger.find(id)?;
+                let table = ledger.row(row).table as usize;
+                archived.entry((*year, table)).or_default().push(row);
+                remove_row(text, ledger.row(row), &mut edits)?;
+            }
+            Operation::Unarchive { id, year, cells } => {
+                let archive = documents.archives.get(year).map_or("", String::as_str);
+                rendered.archives.insert(*year, unarchive(ledger, id, archive, cells, &mut edits)?);
+                touched.push(id.clone());
+            }
+            Operation::FormatTasks => format::align(ledger.grid(), &mut edits)?,
+            Operation::FormatApprovals => {
+                let grid = documents.approvals.grid();
+                let mut edits = Edits::new();
+                format::align(grid, &mut edits)?;
+                if !edits.is_empty() {
+                    rendered.approvals = Some(edits.apply(grid.text()));
+                }
+            }
+        }
+    }
+    for ((year, table), rows) in archived {
+        let there = rendered.archives.remove(&year);
+        let archive = there.or_else(|| documents.archives.get(&year).cloned()).unwrap_or_default();
+        let archive = append_to_archive(ledger, table, &rows, year, archive)?;
+        rendered.archives.insert(year, archive);
+    }
+    if !edits.is_empty() {
+        let new = edits.apply(text);
+        verify(ledger, &new, &touched, operations)?;
+        rendered.tasks = Some(new);
+    }
+    Ok(rendered)
+}
+
+fn set_detail(
+    ledger: &TaskLedger<'_>,
+    id: &str,
+    title: &str,
+    detail: &str,
+    edits: &mut Edits,
+) -> Result<()> {
+    let grid = ledger.grid();
+    let text = grid.text();
+    let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let detail = detail.replace("\r\n", "\n");
+    let detail = detail.trim_matches('\n');
+    if let Some(c) =
+        detail.chars().find(|c| !matches!(c, '\n' | '\t') && refused_char(&c.to_string()).is_some())
+    {
+        return Err(Error::usage(format!(
+            "the detail text holds U+{:04X}, a control or bidirectional character",
+            c as u32
+        )));
+    }
+    let body = if detail.is_empty() {
+        ending.to_owned()
+    } else {
+        format!("{ending}{}{ending}", detail.replace('\n', ending))
+    };
+    if let Some((_, span)) = ledger.section(id) {
+        let last = span.end == text.len();
+        let body = if last { body } else { format!("{body}{ending}") };
+        return edits.replace(text, span, body).map_err(|_| overlap());
+    }
+    let ids = ledger.rows().map(|row| ledger.id(row).into_owned());
+    let level = if grid.headings.len() > 1 { section::level(text, &grid.headings, ids) } else { 3 };
+    let gap = match text.as_bytes() {
+        [] => String::new(),
+        [.., b'\n'] => ending.to_owned(),
+        _ => ending.repeat(2),
+    };
+    // Prose, not a cell: a pipe stays a pipe.
+    let title = encode("title", true, title)?.replace("\\|", "|");
+    let heading = format!("{} {id} {title}", "#".repeat(usize::from(level)));
+    let section = format!("{gap}{}{ending}{body}", heading.trim_end());
+    edits.replace(text, text.len()..text.len(), section).map_err(|_| overlap())
+}
+
+/// The names a person may use for a cell: a canonical column, an alias, or the
+/// header of an unknown column.
+pub fn column_named(ledger: &TaskLedger<'_>, name: &str) -> Option<Column> {
+    schema::task_field(name).map(Column::Known).or_else(|| {
+        let found = ledger.extra_names().into_iter().find(|n| schema::same(n, name))?;
+        Some(Column::Extra(found.to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::model::field::TaskField;
+    use crate::model::operation::CellChange;
+
+    fn tasks(text: &str, operation: Operation) -> Result<String> {
+        let tasks = TaskLedger::parse(text, "TASKS.md")?;
+        let approvals = ApprovalLedger::parse("", "APPROVALS.md")?;
+        let documents =
+            Documents { tasks: &tasks, approvals: &approvals, archives: &BTreeMap::new() };
+        Ok(render(&documents, &[operation])?.tasks.unwrap_or_default())
+    }
+
+    fn add(text: &str) -> String {
+        let cells = vec![CellChange::set(TaskField::Title, "new")];
+        tasks(text, Operation::AddTask { id: "T-9".into(), cells }).unwrap()
+    }
+
+    #[test]
+    fn a_new_row_has_pipes_where_it_would_be_no_row_without() {
+        let head = "id | title | state | owner\n---|---|---|---\nT-1 | x | PLAN | -\n";
+        assert_eq!(add(head), format!("{head}T-9 | new | - | -\n"));
+        let detached = format!("{head}\n| T-2 | y | PLAN | - |\n");
+        assert_eq!(add(&detached), format!("{detached}| T-9 | new | - | - |\n"));
+        let first = "owner | id | title | state\n---|---|---|---\nx | T-1 | x | PLAN\n";
+        assert_eq!(add(first), format!("{first}| - | T-9 | new | -\n"));
+    }
+
+    #[test]
+    fn a_first_cell_that_would_vanish_is_refused_as_a_value() {
+        let text =
+            "owner | id | title | state\n---|---|---|---\nx | T-1 | t | PLAN\n| | T-2 | t | PLAN\n";
+        let cells = vec![CellChange::clear(TaskField::Owner)];
+        let error = tasks(text, Operation::SetTask { id: "T-1".into(), cells }).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage, "{error}");
+    }
+}

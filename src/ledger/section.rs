@@ -1,0 +1,59 @@
+//! Detail sections: a heading that begins with an id, up to the next heading of
+//! its level.
+
+use crate::ledger::scan::Heading;
+use crate::ledger::source;
+use std::ops::Range;
+
+/// A heading's text without its markers.
+fn title<'a>(text: &'a str, heading: &Heading) -> &'a str {
+    let line = &text[heading.span.start..source::line_end(text, heading.span.start)];
+    line.trim_start_matches([' ', '#']).trim_end()
+}
+
+/// Finds the section of an id: the span of its heading and of its body.
+pub fn find(text: &str, headings: &[Heading], id: &str) -> Option<(Range<usize>, Range<usize>)> {
+    let at = headings.iter().position(|h| {
+        title(text, h).strip_prefix(id).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with([' ', '\u{3000}', ':', '：', '(', '（', '\t'])
+        })
+    })?;
+    let heading = &headings[at];
+    let end = headings[at + 1..]
+        .iter()
+        .find(|h| h.level <= heading.level)
+        .map_or(text.len(), |h| source::line_start(text, h.span.start));
+    let body = heading.span.end.min(end)..end;
+    Some((heading.span.clone(), body))
+}
+
+/// The level that detail sections of this document use, else 3.
+pub fn level(text: &str, headings: &[Heading], ids: impl Iterator<Item = String>) -> u8 {
+    ids.filter_map(|id| find(text, headings, &id))
+        .filter_map(|(span, _)| headings.iter().find(|h| h.span == span))
+        .map(|h| h.level)
+        .next()
+        .unwrap_or(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::scan;
+
+    const TEXT: &str =
+        "# T\n\n### T-1 first\n\nbody\n\n#### deeper\n\nmore\n\n### T-10: other\nx\n## End\n";
+
+    fn body(id: &str) -> Option<&'static str> {
+        let headings = scan::blocks(TEXT).headings;
+        find(TEXT, &headings, id).map(|(_, body)| &TEXT[body])
+    }
+
+    #[test]
+    fn a_section_ends_at_the_next_heading_of_its_level() {
+        assert_eq!(body("T-1"), Some("\nbody\n\n#### deeper\n\nmore\n\n"));
+        assert_eq!(body("T-10"), Some("x\n"));
+        assert_eq!(body("T-100"), None);
+        assert_eq!(body("T"), Some(&TEXT[4..]));
+    }
+}

@@ -1,0 +1,164 @@
+//! The bytes of a ledger: what may be read, where a line is, how lines end.
+//!
+//! Invariant: text that passed [`text`] is UTF-8 without NUL; offsets into it
+//! fit in 32 bits.
+
+use crate::error::{Error, Result};
+
+/// The byte order mark that some editors put first.
+pub const BOM: &str = "\u{feff}";
+
+/// The largest ledger that is read, in bytes.
+pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+
+/// Checks the bytes of a ledger and gives their text, without copying.
+///
+/// # Errors
+/// `LedgerInvalid` with line and column (and the byte offset in the message)
+/// for text that is not UTF-8 or holds NUL, and for files over [`MAX_BYTES`].
+pub fn text<'a>(bytes: &'a [u8], path: &str) -> Result<&'a str> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::invalid(format!(
+            "the file has {} bytes, more than the {MAX_BYTES} that a ledger may have",
+            bytes.len()
+        ))
+        .at(path, 0, 0)
+        .hint("orch archive --dry-run"));
+    }
+    let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
+        let at = simdutf8::compat::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
+        return Err(unreadable(bytes, at, path, "is not UTF-8"));
+    };
+    match memchr::memchr(0, bytes) {
+        None => Ok(text),
+        Some(at) => Err(unreadable(bytes, at, path, "is NUL")),
+    }
+}
+
+fn unreadable(bytes: &[u8], at: usize, path: &str, what: &str) -> Error {
+    let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |n| n + 1);
+    let line = memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
+    let column = String::from_utf8_lossy(&bytes[start..at]).chars().count() + 1;
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    Error::invalid(format!("the byte 0x{byte:02x} at offset {at} {what}; nothing was changed"))
+        .at(path, line, column)
+        .hint("orch doctor")
+}
+
+/// Where the text begins behind a byte order mark.
+pub fn body_start(text: &str) -> usize {
+    if text.starts_with(BOM) { BOM.len() } else { 0 }
+}
+
+/// 1-based line and 1-based column in characters of a byte offset.
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    let start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
+    let line = memchr::memchr_iter(b'\n', before).count() + 1;
+    let column =
+        text.get(start..offset).map_or(1, |s| s.trim_start_matches(BOM).chars().count() + 1);
+    (line, column)
+}
+
+/// Where the line that holds `offset` begins. A carriage return alone ends a
+/// line, as in `CommonMark`.
+pub fn line_start(text: &str, offset: usize) -> usize {
+    let b = text.as_bytes();
+    let mut at = offset;
+    while at > 0 {
+        match memchr::memrchr2(b'\n', b'\r', &b[..at]) {
+            None => return body_start(text).min(offset),
+            Some(n) if b[n] == b'\r' && b.get(n + 1) == Some(&b'\n') => {
+                if n + 1 < offset {
+                    return n + 2;
+                }
+                at = n;
+            }
+            Some(n) => return n + 1,
+        }
+    }
+    0
+}
+
+/// Where the line that holds `offset` ends, before its line end.
+pub fn line_end(text: &str, offset: usize) -> usize {
+    let b = text.as_bytes();
+    memchr::memchr2(b'\n', b'\r', &b[offset..]).map_or(b.len(), |n| offset + n)
+}
+
+/// Where the next line begins, or the end of the text.
+pub fn next_line(text: &str, offset: usize) -> usize {
+    let end = line_end(text, offset);
+    end + line_ending(&text[end..]).len()
+}
+
+/// The line end that `text` begins with; empty where there is none.
+pub fn line_ending(text: &str) -> &'static str {
+    match text.as_bytes() {
+        [b'\r', b'\n', ..] => "\r\n",
+        [b'\n', ..] => "\n",
+        [b'\r', ..] => "\r",
+        _ => "",
+    }
+}
+
+/// How a new line after the one at `offset` is to end: as that line does, else
+/// as the line before it, else as most of the text.
+pub fn line_ending_near(text: &str, offset: usize) -> &'static str {
+    let own = line_ending(&text[line_end(text, offset)..]);
+    if !own.is_empty() {
+        return own;
+    }
+    let start = line_start(text, offset);
+    match &text.as_bytes()[..start] {
+        [.., b'\r', b'\n'] => "\r\n",
+        [.., b'\r'] => "\r",
+        [.., b'\n'] => "\n",
+        _ => "\n",
+    }
+}
+
+/// Whether a carriage return stands alone somewhere: it ends a line.
+pub fn has_lone_cr(text: &str) -> bool {
+    let b = text.as_bytes();
+    memchr::memchr_iter(b'\r', b).any(|at| b.get(at + 1) != Some(&b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_text_is_refused_with_its_place() {
+        let error = text(b"ab\nc\xff", "T.md").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "T.md:2:2: the byte 0xff at offset 4 is not UTF-8; nothing was changed"
+        );
+        let error = text(b"a\0", "T.md").unwrap_err();
+        assert!(error.to_string().starts_with("T.md:1:2: the byte 0x00 at offset 1 is NUL"));
+        assert_eq!(text("日本".as_bytes(), "T.md").unwrap(), "日本");
+    }
+
+    #[test]
+    fn lines_end_in_three_ways() {
+        let text = "a\r\nb\rc\nd";
+        assert_eq!(line_start(text, 3), 3);
+        assert_eq!(line_start(text, 2), 0);
+        assert_eq!(line_start(text, 5), 5);
+        assert_eq!(line_start(text, 7), 7);
+        assert_eq!(line_end(text, 0), 1);
+        assert_eq!(next_line(text, 0), 3);
+        assert_eq!(next_line(text, 3), 5);
+        assert_eq!(next_line(text, 7), 8);
+        assert_eq!(line_ending_near(text, 0), "\r\n");
+        assert_eq!(line_ending_near(text, 7), "\n");
+        assert!(has_lone_cr(text) && !has_lone_cr("a\r\nb"));
+    }
+
+    #[test]
+    fn a_position_counts_characters() {
+        assert_eq!(position("日本\nタスク", 7 + 6), (2, 3));
+        assert_eq!(position("\u{feff}ab", 4), (1, 2));
+    }
+}

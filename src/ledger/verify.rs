@@ -1,0 +1,80 @@
+//! The last look at a new text, before it may be written.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::cell::encoded;
+use crate::ledger::table::is_empty_value;
+use crate::ledger::tasks::TaskLedger;
+use crate::model::operation::Operation;
+
+/// Reads the new text again: the same tables, every touched task once with the
+/// values that were set, cells where pulldown-cmark sees them.
+pub(super) fn verify(
+    before: &TaskLedger<'_>,
+    new: &str,
+    touched: &[String],
+    operations: &[Operation],
+) -> Result<()> {
+    let wrong = |what: &str| {
+        Err(Error::usage(format!(
+            "the value cannot stand in this ledger: {what}; nothing was changed"
+        )))
+    };
+    let after = TaskLedger::parse_any(new, before.path());
+    let moved: isize = operations
+        .iter()
+        .map(|o| match o {
+            Operation::AddTask { .. } | Operation::Unarchive { .. } => 1,
+            Operation::Archive { .. } => -1,
+            _ => 0,
+        })
+        .sum();
+    let rows = before.grid().rows.len().wrapping_add_signed(moved);
+    if after.grid().tables.len() != before.grid().tables.len() {
+        return wrong("it would make or end a table");
+    }
+    if after.grid().rows.len() != rows {
+        return wrong("it would make or end a row");
+    }
+    for id in touched {
+        let row = match after.find(id) {
+            Ok(row) => row,
+            // It is there, but its id is no longer in the cell of the id.
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                return wrong("its row would be read otherwise");
+            }
+            Err(error) => return Err(error),
+        };
+        if !after.grid().cross_check(after.row(row)) {
+            return wrong("Markdown would split its row otherwise");
+        }
+    }
+    for operation in operations {
+        let (id, cells) = match operation {
+            Operation::AddTask { id, cells }
+            | Operation::SetTask { id, cells }
+            | Operation::Unarchive { id, cells, .. } => (id, cells),
+            Operation::SetDetail { id, text, .. } => {
+                let body = after.section(id).map(|(_, span)| new[span].replace("\r\n", "\n"));
+                if body.as_deref().map(|b| b.trim_matches('\n'))
+                    != Some(text.replace("\r\n", "\n").trim_matches('\n'))
+                {
+                    return wrong("a heading in it would end its section");
+                }
+                continue;
+            }
+            Operation::Archive { .. } | Operation::FormatTasks | Operation::FormatApprovals => {
+                continue;
+            }
+        };
+        let row = after.find(id)?;
+        for change in cells {
+            let Some(column) = after.column_of(row, &change.column) else { continue };
+            let there = after.grid().trimmed(after.row(row), column);
+            let there = (!is_empty_value(there)).then(|| there.to_owned());
+            if there != encoded(change)? {
+                return wrong("it does not read back as it was given");
+            }
+        }
+    }
+    Ok(())
+}
