@@ -4,3 +4,5 @@
 pub mod error;
 pub mod ledger;
 pub mod model;
+pub mod store;
+pub mod sys;

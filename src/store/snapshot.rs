@@ -1,0 +1,220 @@
+//! Both ledgers as of one moment, parsed; the past and the archives on demand.
+//!
+//! Readers take no lock and write nothing: they read, look whether anything
+//! changed meanwhile, and read again. Invariant: the two ledgers of a snapshot
+//! stood on the disk together.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::approvals::ApprovalLedger;
+use crate::ledger::flags::Flags;
+use crate::ledger::source;
+use crate::ledger::tasks::TaskLedger;
+use crate::store::journal::Journal;
+use crate::store::layout::Layout;
+use crate::store::replace::resolve;
+use crate::sys::{FileKind, Stat, Sys};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often a reader tries before it says that the files keep changing.
+const ATTEMPTS: u32 = 20;
+
+/// Which files a reader needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// TASKS.md only.
+    Tasks,
+    /// Both ledgers and the flags.
+    All,
+}
+
+/// A file as it was read.
+#[derive(Debug, Clone)]
+pub struct FileRead {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What the file system said of it.
+    pub stat: Stat,
+}
+
+/// The bytes that a snapshot is parsed from.
+#[derive(Debug)]
+pub struct Files {
+    /// TASKS.md
+    pub tasks: FileRead,
+    /// APPROVALS.md, where it is.
+    pub approvals: Option<FileRead>,
+    /// FLAGS.md, where it is.
+    pub flags: Option<FileRead>,
+}
+
+impl Files {
+    /// Reads the files as of one moment.
+    ///
+    /// # Errors
+    /// `failed` where a file cannot be read, `busy` where they keep changing.
+    pub fn read(sys: &Sys, layout: &Layout, want: Want) -> Result<Self> {
+        let mut pause = Duration::from_millis(1);
+        for _ in 0..ATTEMPTS {
+            for path in [layout.tasks(), layout.approvals()] {
+                // A link is followed inside the workspace only.
+                if sys.fs.lstat(&path).is_ok_and(|stat| stat.kind == FileKind::Symlink) {
+                    resolve(sys, layout, &path)?;
+                }
+            }
+            let tasks = read_file(sys, &layout.tasks())?.ok_or_else(|| {
+                Error::not_found(format!("no `{}`", layout.display(&layout.tasks())))
+                    .hint("orch init")
+            })?;
+            let (approvals, flags) = match want {
+                Want::Tasks => (None, None),
+                Want::All => {
+                    let flags = layout.flags(&*sys.fs);
+                    (read_file(sys, &layout.approvals())?, read_file(sys, &flags)?)
+                }
+            };
+            let same = |path: &Path, read: &Option<FileRead>| {
+                sys.fs.stat(path).ok().as_ref() == read.as_ref().map(|r| &r.stat)
+            };
+            let tasks = Some(tasks);
+            let still = same(&layout.tasks(), &tasks)
+                && (want == Want::Tasks || same(&layout.approvals(), &approvals));
+            if let (true, Some(tasks)) = (still, tasks) {
+                return Ok(Self { tasks, approvals, flags });
+            }
+            sys.clock.sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+        Err(Error::new(ErrorKind::Busy, "the ledgers kept changing while they were read")
+            .hint("orch status"))
+    }
+}
+
+fn read_file(sys: &Sys, path: &Path) -> Result<Option<FileRead>> {
+    let stat = match sys.fs.stat(path) {
+        Ok(stat) => stat,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("read", path, &e)),
+    };
+    if stat.kind != FileKind::File {
+        return Err(Error::invalid(format!("`{}` is not a regular file", path.display()))
+            .hint("orch doctor"));
+    }
+    if stat.len > source::MAX_BYTES as u64 {
+        return Err(Error::invalid(format!(
+            "`{}` has {} bytes, more than the {} that a ledger may have",
+            path.display(),
+            stat.len,
+            source::MAX_BYTES
+        ))
+        .hint("orch doctor"));
+    }
+    match sys.fs.read(path) {
+        Ok(bytes) => Ok(Some(FileRead { bytes, stat })),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", path, &e)),
+    }
+}
+
+/// What a command decides on.
+#[derive(Debug)]
+pub struct Snapshot<'f> {
+    /// The tasks.
+    pub tasks: TaskLedger<'f>,
+    /// The approvals; empty where a reader did not ask for them.
+    pub approvals: ApprovalLedger<'f>,
+    /// The flags.
+    pub flags: Flags,
+    past: Past,
+}
+
+/// What is read only when asked for.
+struct Past {
+    sys: Sys,
+    layout: Layout,
+    journal: OnceCell<Journal>,
+    archives: OnceCell<BTreeMap<i32, String>>,
+}
+
+impl std::fmt::Debug for Past {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Past").finish_non_exhaustive()
+    }
+}
+
+impl<'f> Snapshot<'f> {
+    /// Parses what was read.
+    ///
+    /// # Errors
+    /// `ledger_invalid` where a file cannot be used.
+    pub fn parse(sys: &Sys, layout: &Layout, files: &'f Files) -> Result<Self> {
+        let name = |path: &Path| layout.display(path);
+        let path = name(&layout.tasks());
+        let tasks = TaskLedger::parse(source::text(&files.tasks.bytes, &path)?, &path)?;
+        let path = name(&layout.approvals());
+        let bytes = files.approvals.as_ref().map_or(&[][..], |f| &f.bytes);
+        let approvals = ApprovalLedger::parse(source::text(bytes, &path)?, &path)?;
+        let flags = match &files.flags {
+            None => Flags::OFF,
+            Some(file) => Flags::parse(&String::from_utf8_lossy(&file.bytes)),
+        };
+        let past = Past {
+            sys: sys.clone(),
+            layout: layout.clone(),
+            journal: OnceCell::new(),
+            archives: OnceCell::new(),
+        };
+        Ok(Self { tasks, approvals, flags, past })
+    }
+
+    /// The journal, read when first asked for.
+    pub fn journal(&self) -> Result<&Journal> {
+        if let Some(journal) = self.past.journal.get() {
+            return Ok(journal);
+        }
+        let journal = Journal::read(&self.past.sys, &self.past.layout)?;
+        Ok(self.past.journal.get_or_init(|| journal))
+    }
+
+    /// The archives by year, read when first asked for.
+    pub fn archives(&self) -> Result<&BTreeMap<i32, String>> {
+        if let Some(archives) = self.past.archives.get() {
+            return Ok(archives);
+        }
+        let archives = read_archives(&self.past.sys, &self.past.layout)?;
+        Ok(self.past.archives.get_or_init(|| archives))
+    }
+
+    /// The year whose archive holds a task, if one does.
+    pub fn archived(&self, id: &str) -> Result<Option<i32>> {
+        for (year, text) in self.archives()? {
+            if !TaskLedger::parse_any(text, "archive").rows_of(id).is_empty() {
+                return Ok(Some(*year));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn read_archives(sys: &Sys, layout: &Layout) -> Result<BTreeMap<i32, String>> {
+    let dir = layout.archive_dir();
+    let names = match sys.fs.list(&dir) {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) => return Err(Error::io("read", &dir, &e)),
+    };
+    let mut archives = BTreeMap::new();
+    for name in names {
+        let year = name.strip_prefix("TASKS-").and_then(|n| n.strip_suffix(".md"));
+        let Some(year) = year.and_then(|y| y.parse::<i32>().ok()) else { continue };
+        let path = layout.archive_tasks(year);
+        if let Some(file) = read_file(sys, &path)? {
+            let text = source::text(&file.bytes, &layout.display(&path))?;
+            archives.insert(year, text.to_owned());
+        }
+    }
+    Ok(archives)
+}

@@ -1,0 +1,62 @@
+//! The only contact with the outside: time, files, environment, randomness.
+//!
+//! Lives here: one trait for each, the real one, and in [`sim`] the simulated
+//! one. Not here: what the files mean (`ledger`), in which order they are
+//! written (`store`). Invariant: no other module calls `std::fs`, `std::env`,
+//! the clocks or a random source, so a test can fail any single call and hold
+//! time still.
+//!
+//! The real ones assume a Unix system: `flock`, `fsync` of directories, modes
+//! and inode numbers. Linux is what they are tested on; the table of network
+//! file systems and the host's fallback are Linux only.
+
+mod clock;
+mod disk;
+mod env;
+mod fs;
+pub mod sim;
+
+use std::sync::Arc;
+
+pub use clock::{Clock, Entropy};
+pub use disk::Disk;
+pub use env::Env;
+pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
+
+/// Everything a command can reach outside of its own memory. Cheap to clone.
+#[derive(Clone)]
+pub struct Sys {
+    /// Time and waiting.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Variables, folders, user, host, streams.
+    pub env: Arc<dyn Env>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Sys {
+    /// The real world. Only `main` and tests of real processes build it.
+    pub fn real() -> Self {
+        Self {
+            clock: Arc::new(clock::SystemClock),
+            fs: Arc::new(Disk),
+            env: Arc::new(env::Process),
+            entropy: Arc::new(clock::Kernel),
+        }
+    }
+
+    /// 16 lower-case hexadecimal digits: names of temporary files and the like.
+    pub fn random_hex(&self) -> String {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes);
+        format!("{:016x}", u64::from_be_bytes(bytes))
+    }
+
+    /// The same without terminal, run and actor, see [`Env`].
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { env: Arc::new(env::Detached(self.env.clone())), ..self.clone() }
+    }
+}
