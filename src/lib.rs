@@ -4,5 +4,7 @@
 pub mod error;
 pub mod ledger;
 pub mod model;
+pub mod services;
 pub mod store;
 pub mod sys;
+pub mod wire;

@@ -1,0 +1,19 @@
+//! Use cases, one module each: a pure decision and a thin way to run it.
+//!
+//! Not here: how they are called (`cli`), how changes reach the disk (`store`).
+
+pub mod archive;
+pub mod change;
+pub mod claim;
+pub mod config;
+pub mod context;
+pub mod doctor;
+pub mod draft;
+pub mod gates;
+pub mod init;
+pub mod list;
+pub mod next;
+pub mod queue;
+pub mod set;
+pub mod tasks;
+pub mod transition;

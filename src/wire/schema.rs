@@ -1,0 +1,107 @@
+//! The kinds of answers and their JSON Schemas (draft 2020-12).
+
+use crate::wire::change::Change;
+use crate::wire::list::{
+    Config, Findings, LeaseList, Made, NextList, Shown, Status, TaskListShape,
+};
+use serde_json::{Value, json};
+
+/// Every kind, with what it answers and the schema of its `data`.
+pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
+    fn of<T: schemars::JsonSchema>() -> Value {
+        schemars::schema_for!(T).to_value()
+    }
+    let change = of::<Change>();
+    // `list --fields` gives some of a task's members.
+    let mut list = of::<TaskListShape>();
+    if let Some(task) = list.pointer_mut("/$defs/Task").and_then(Value::as_object_mut) {
+        task.remove("required");
+    }
+    let mut kinds = vec![
+        ("task.list", "orch list", list),
+        ("task.next", "orch next", of::<NextList>()),
+        ("task.show", "orch show ID", of::<Shown>()),
+        ("lease.list", "orch leases", of::<LeaseList>()),
+        ("status", "orch, orch status", of::<Status>()),
+        ("config", "orch config", of::<Config>()),
+        ("doctor", "orch doctor", of::<Findings>()),
+        ("workspace.init", "orch init", of::<Made>()),
+        ("demo", "orch demo", of::<Made>()),
+    ];
+    for (kind, command) in CHANGES {
+        kinds.push((kind, command, change.clone()));
+    }
+    kinds.push(("schema", "orch schema", json!({"type": "object"})));
+    kinds.push(("error", "any command with --json", error()));
+    kinds
+}
+
+/// The changing commands, all of one shape.
+const CHANGES: [(&str, &str); 18] = [
+    ("task.add", "orch add TITLE"),
+    ("task.set", "orch set ID FIELD=VALUE"),
+    ("task.note", "orch note ID TEXT"),
+    ("task.ready", "orch ready ID"),
+    ("task.claim", "orch claim ID|--next"),
+    ("task.renew", "orch renew ID"),
+    ("task.release", "orch release ID"),
+    ("task.submit", "orch submit ID"),
+    ("task.done", "orch done ID"),
+    ("task.fix", "orch fix ID"),
+    ("task.hold", "orch hold ID"),
+    ("task.resume", "orch resume ID"),
+    ("task.drop", "orch drop ID"),
+    ("task.reopen", "orch reopen ID"),
+    ("task.move", "orch move ID STATE"),
+    ("task.reap", "orch reap"),
+    ("task.archive", "orch archive"),
+    ("ledger.fmt", "orch fmt"),
+];
+
+fn error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["code", "message", "hint", "exit"],
+        "properties": {
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "hint": {"type": ["string", "null"]},
+            "exit": {"type": "integer"}
+        }
+    })
+}
+
+/// The schema of a whole answer: the envelope around a kind's data.
+pub fn envelope(kind: &str, data: &Value) -> Value {
+    let (member, rest) = if kind == "error" {
+        ("error", json!([]))
+    } else {
+        ("data", json!(["data", "warnings", "next"]))
+    };
+    let mut required = vec![json!("schema"), json!("kind")];
+    match rest.as_array() {
+        Some(rest) if !rest.is_empty() => required.extend(rest.iter().cloned()),
+        _ => required.push(json!("error")),
+    }
+    // References are `#/$defs/…`: the definitions belong at the top.
+    let mut data = data.clone();
+    let object = data.as_object_mut();
+    let defs = object.and_then(|o| {
+        o.remove("$schema");
+        o.remove("$defs")
+    });
+    let mut properties = serde_json::Map::new();
+    properties.insert("schema".into(), json!({"const": "orch/1"}));
+    properties.insert("kind".into(), json!({"const": kind}));
+    properties.insert(member.into(), data);
+    properties.insert("warnings".into(), json!({"type": "array", "items": {"type": "string"}}));
+    properties.insert("next".into(), json!({"type": "array", "items": {"type": "string"}}));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": kind,
+        "type": "object",
+        "required": required,
+        "properties": properties,
+        "$defs": defs.unwrap_or_else(|| json!({})),
+    })
+}
