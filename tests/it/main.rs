@@ -1,4 +1,5 @@
-//! Integration tests: one binary, one module an area.
+//! Integration tests: one binary, one module an area. Whole commands run in
+//! process unless a file says otherwise.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -9,6 +10,15 @@
 mod corpus;
 #[path = "../props/documents.rs"]
 mod documents;
+mod examples;
+mod faults;
+mod golden;
 mod laws;
+mod processes;
 #[path = "../props/laws.rs"]
 mod props;
+mod readme;
+mod schemas;
+mod states;
+mod support;
+mod tidy;

@@ -1,0 +1,118 @@
+//! One file a verb: its arguments, and the few lines from there to a service.
+//!
+//! `COMMANDS` is the list: a new verb is one line here and its file.
+
+mod add;
+mod archive;
+mod claim;
+mod completions;
+mod config;
+mod demo;
+mod doctor;
+mod fmt;
+mod init;
+mod leases;
+mod list;
+mod man;
+mod moves;
+mod next;
+mod note;
+mod reap;
+mod renew;
+mod schema;
+mod set;
+mod show;
+mod status;
+
+use crate::cli::answer::{Cx, End};
+use crate::error::Error;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+/// A verb of the command line.
+struct Entry {
+    name: &'static str,
+    about: &'static str,
+    augment: fn(Command) -> Command,
+    run: fn(&mut Cx<'_>, &ArgMatches) -> End,
+}
+
+impl Entry {
+    fn command(&self) -> Command {
+        Command::new(self.name).about(self.about).defer(self.augment)
+    }
+}
+
+macro_rules! commands {
+    ($($name:literal, $about:literal, $args:ty, $run:expr;)*) => {
+        /// Every verb, in the order of the help.
+        const COMMANDS: &[Entry] = &[$(Entry {
+            name: $name,
+            about: $about,
+            augment: |command| <$args as Args>::augment_args(command).about($about),
+            run: |cx, matches| {
+                let args = <$args>::from_arg_matches(matches)
+                    .map_err(|e| Error::usage(e.to_string()))?;
+                $run(cx, args)
+            },
+        },)*];
+    };
+}
+
+commands! {
+    "init", "Make a new ledger here", init::InitArgs, init::run;
+    "add", "Add a task", add::AddArgs, add::run;
+    "list", "List tasks", list::ListArgs, list::run;
+    "next", "Show what could be claimed, and why the rest cannot", next::NextArgs, next::run;
+    "show", "Show one task", show::ShowArgs, show::run;
+    "set", "Set fields of a task", set::SetArgs, set::run;
+    "note", "Append to a task's notes", note::NoteArgs, note::run;
+    "ready", "Planned: it may be claimed (CMD)", moves::MoveArgs, moves::ready;
+    "claim", "Take a task, or the best one that is free", claim::ClaimArgs, claim::run;
+    "renew", "Keep a lease", renew::RenewArgs, renew::run;
+    "submit", "Hand a task in for review", moves::SubmitArgs, moves::submit;
+    "release", "Give a task back", moves::ReleaseArgs, moves::release;
+    "done", "Accept a task (CMD or AUDIT, not who did it)", moves::MoveArgs, moves::done;
+    "fix", "Send a task back (CMD or AUDIT, not who did it)", moves::MoveArgs, moves::fix;
+    "hold", "Stop a task for now (CMD)", moves::MoveArgs, moves::hold;
+    "resume", "Go on with a task on hold (CMD)", moves::MoveArgs, moves::resume;
+    "drop", "Give a task up (CMD)", moves::MoveArgs, moves::drop;
+    "reopen", "Plan a closed task again (CMD)", moves::MoveArgs, moves::reopen;
+    "move", "Move a task to a state, by the rule that leads there", moves::MoveToArgs, moves::move_to;
+    "leases", "List who holds what, and until when", leases::LeasesArgs, leases::run;
+    "reap", "Take expired leases back", reap::ReapArgs, reap::run;
+    "status", "Show how things stand", status::StatusArgs, status::run;
+    "archive", "Move closed rows to the archive", archive::ArchiveArgs, archive::run;
+    "fmt", "Align the ledgers' tables", fmt::FmtArgs, fmt::run;
+    "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;
+    "doctor", "Look whether everything is in order", doctor::DoctorArgs, doctor::run;
+    "schema", "Print the JSON Schemas of all answers", schema::SchemaArgs, schema::run;
+    "completions", "Print a completion script for a shell", completions::CompletionsArgs, completions::run;
+    "man", "Print the manual", man::ManArgs, man::run;
+    "demo", "Play the main job on a ledger of its own", demo::DemoArgs, demo::run;
+}
+
+/// Every verb as a subcommand whose arguments are built when it is typed.
+pub fn all() -> impl Iterator<Item = Command> {
+    COMMANDS.iter().map(Entry::command)
+}
+
+/// The verb of this name.
+pub fn one(name: &str) -> Option<Command> {
+    COMMANDS.iter().find(|entry| entry.name == name).map(Entry::command)
+}
+
+/// Whether a word is a verb.
+pub fn is_verb(word: &str) -> bool {
+    COMMANDS.iter().any(|entry| entry.name == word)
+}
+
+/// Runs the verb that was typed; none at all shows how things stand.
+pub fn dispatch(cx: &mut Cx<'_>, matches: &ArgMatches) -> End {
+    let Some((name, matches)) = matches.subcommand() else {
+        return status::without_command(cx);
+    };
+    match COMMANDS.iter().find(|entry| entry.name == name) {
+        Some(entry) => (entry.run)(cx, matches),
+        None => Err(Error::usage(format!("no command `{name}`")).hint("orch --help")),
+    }
+}

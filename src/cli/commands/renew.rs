@@ -1,0 +1,37 @@
+//! `orch renew`
+
+use crate::cli::answer::{Cx, End, Verb};
+use crate::cli::args::ChangeArgs;
+use crate::cli::commands::claim::ttl;
+use crate::services::claim;
+use clap::Args;
+
+/// Arguments of `orch renew`.
+#[derive(Debug, Args)]
+pub struct RenewArgs {
+    /// The tasks; all or none
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// How long it lasts from now; without it as long as it was claimed for
+    #[arg(long, value_name = "DUR")]
+    ttl: Option<String>,
+    /// The lease's token
+    #[arg(long, value_name = "N")]
+    token: Option<u64>,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub(super) fn run(cx: &mut Cx<'_>, args: RenewArgs) -> End {
+    let request = claim::Request {
+        ids: args.ids,
+        ttl: ttl(args.ttl.as_deref())?,
+        token: args.token,
+        note: None,
+    };
+    let verb = Verb { command: "renew", kind: "task.renew" };
+    cx.change(&verb, args.change, &request, &|asked| {
+        let request = claim::Request { note: asked.note.map(str::to_owned), ..request.clone() };
+        claim::renew(asked.ctx, asked.snapshot, asked.who, &request, asked.now)
+    })
+}

@@ -1,0 +1,142 @@
+//! `orch show`
+
+use crate::cli::answer::{Cx, End};
+use crate::cli::args::Format;
+use crate::cli::render::{csv, markdown};
+use crate::error::Result;
+use crate::ledger::source;
+use crate::ledger::tasks::TaskLedger;
+use crate::model::field::TaskField;
+use crate::services::context::Mode;
+use crate::store::snapshot::{Files, Snapshot, Want};
+use crate::wire::list::{Field, Shown};
+use crate::wire::task::{Approval, Task};
+use clap::Args;
+use std::borrow::Cow;
+
+/// Arguments of `orch show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The task, archived ones included
+    id: String,
+}
+
+pub(super) fn run(cx: &mut Cx<'_>, args: ShowArgs) -> End {
+    let ctx = cx.context(Mode::Read)?;
+    let files = Files::read(cx.sys, &ctx.layout, Want::All)?;
+    let snapshot = Snapshot::parse(cx.sys, &ctx.layout, &files)?;
+    let mut warnings = ctx.warnings.clone();
+    let rows = snapshot.tasks.rows_of(&args.id);
+    let mut shown = if let [row, ..] = rows[..] {
+        if rows.len() > 1 {
+            let lines: Vec<String> =
+                rows.iter().map(|r| snapshot.tasks.line(*r).to_string()).collect();
+            let warning = format!(
+                "the id `{}` stands in lines {}; this is the first",
+                args.id,
+                lines.join(", ")
+            );
+            cx.ui.warning(&warning);
+            warnings.push(warning);
+        }
+        let shown = of_row(&snapshot.tasks, row);
+        Shown { file: ctx.layout.display(&ctx.layout.tasks()), ..shown }
+    } else {
+        let Some(year) = snapshot.archived(&args.id)? else {
+            return Err(snapshot.tasks.find(&args.id).err().unwrap_or_else(|| {
+                crate::error::Error::not_found(format!("no task `{}`", args.id))
+            }));
+        };
+        let text = snapshot.archives()?.get(&year).map_or("", String::as_str);
+        let path = ctx.layout.display(&ctx.layout.archive_tasks(year));
+        let archive = TaskLedger::parse_any(text, &path);
+        let shown = of_row(&archive, archive.find(&args.id)?);
+        Shown { file: path, archived: true, ..shown }
+    };
+    shown.detail = snapshot
+        .tasks
+        .section(&args.id)
+        .map(|(_, body)| snapshot.tasks.grid().text()[body].trim_matches(['\r', '\n']).to_owned());
+    shown.approvals = snapshot.approvals.of_task(&args.id).map(|a| Approval::of(&a)).collect();
+    write(cx, &shown, &warnings)?;
+    Ok(None)
+}
+
+fn of_row(ledger: &TaskLedger<'_>, row: crate::ledger::tasks::RowId) -> Shown {
+    let line = source::position(ledger.grid().text(), ledger.row(row).span.range().start).0;
+    Shown {
+        task: Task::owned(&ledger.task(row)),
+        detail: None,
+        approvals: Vec::new(),
+        file: String::new(),
+        line,
+        archived: false,
+    }
+}
+
+fn write(cx: &mut Cx<'_>, shown: &Shown, warnings: &[String]) -> Result<()> {
+    let extra = shown.task.extra.keys().map(|name| Field::Extra(name.clone().into_owned()));
+    let fields: Vec<Field> = TaskField::ALL
+        .into_iter()
+        .map(Field::Known)
+        .chain([Field::Priority, Field::Depends])
+        .chain(extra)
+        .collect();
+    let names: Vec<&str> = fields.iter().map(Field::name).collect();
+    let values = || fields.iter().map(|f| f.text(&shown.task).unwrap_or_default());
+    match cx.global.format() {
+        Format::Json => return cx.json("task.show", shown, warnings, &[]),
+        Format::Jsonl => {
+            let _ = cx.ui.emit(|out, _| {
+                serde_json::to_writer(&mut *out, &shown.task)?;
+                out.write_all(b"\n")
+            })?;
+        }
+        Format::Csv => {
+            let audience = cx.audience();
+            let _ = cx.ui.emit(|out, _| {
+                let mut csv = csv::Rows::new(out, &names, audience)?;
+                csv.row(values())?;
+                csv.finish()
+            })?;
+        }
+        Format::Md => {
+            let row: Vec<Cow<'_, str>> = values().collect();
+            let _ = cx.ui.emit(|out, _| markdown::write(out, &names, [row]))?;
+        }
+        Format::Table => for_people(cx, shown, &fields)?,
+    }
+    Ok(())
+}
+
+fn for_people(cx: &mut Cx<'_>, shown: &Shown, fields: &[Field]) -> Result<()> {
+    let width =
+        fields.iter().map(|f| crate::cli::render::width::width(f.name())).max().unwrap_or(0);
+    let label = |name: &str| {
+        let pad = width.saturating_sub(crate::cli::render::width::width(name));
+        format!("{name}:{} ", " ".repeat(pad))
+    };
+    for field in fields {
+        let Some(value) = field.text(&shown.task) else { continue };
+        let value = value.replace("<br>", &format!("\n{}", " ".repeat(width + 2)));
+        let _ = cx.ui.lines(&format!("{}{value}", label(field.name())))?;
+    }
+    let place = format!("{}:{}", shown.file, shown.line);
+    let _ = cx.ui.line(&format!("{}{place}", label("file")))?;
+    for approval in &shown.approvals {
+        let text = |t: &Option<String>| t.as_deref().unwrap_or("-").to_owned();
+        let _ = cx.ui.line(&format!(
+            "{}{} {} {} (by {}, decided by {})",
+            label("approval"),
+            approval.appr_id,
+            text(&approval.status),
+            text(&approval.op),
+            text(&approval.requested_by),
+            text(&approval.approver),
+        ))?;
+    }
+    if let Some(detail) = &shown.detail {
+        let _ = cx.ui.lines(&format!("\n{detail}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `orch status`, and `orch` alone.
+
+use crate::cli::answer::{Cx, End};
+use crate::cli::args::{self, Format};
+use crate::cli::commands::next::Reader;
+use crate::error::{ErrorKind, Result};
+use crate::services::config::Durability;
+use crate::services::{list, next, queue};
+use crate::store::discover::Start;
+use crate::store::layout::Layout;
+use crate::wire::list::{LeaseCounts, StateCount, Status};
+use clap::Args;
+use std::collections::HashSet;
+
+/// Arguments of `orch status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {}
+
+/// `orch` alone: how things stand, or help where there is no workspace.
+pub(super) fn without_command(cx: &mut Cx<'_>) -> End {
+    let start = cx.global.dir.clone().map_or(Start::CurrentDir, Start::At);
+    match Layout::discover(cx.sys, start) {
+        Err(e) if e.kind == ErrorKind::NotFound => {
+            if let Some(dir) = cx.global.dir.as_ref().filter(|dir| cx.sys.fs.stat(dir).is_err()) {
+                return Err(crate::error::Error::not_found(format!(
+                    "no folder `{}`",
+                    dir.display()
+                )));
+            }
+            let help = args::tree().render_help().to_string();
+            let _ = cx.ui.emit(|out, _| out.write_all(help.as_bytes()))?;
+            cx.ui.next("orch init");
+            Ok(None)
+        }
+        Err(e) => Err(e),
+        Ok(_) => run(cx, StatusArgs {}),
+    }
+}
+
+pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
+    let reader = Reader::open(cx)?;
+    let snapshot = reader.snapshot(cx)?;
+    let (ctx, who) = (&reader.ctx, &reader.who);
+    let now = ctx.now(snapshot.journal()?.newest());
+    let expired: HashSet<_> = queue::expired(ctx, &snapshot, now).collect();
+    let is_expired = |row| expired.contains(&row);
+    let claimable =
+        queue::candidates(ctx, &snapshot, who, now, &is_expired, &HashSet::new())?.len();
+    let mut leases = LeaseCounts { expired: expired.len(), ..LeaseCounts::default() };
+    let mut yours = Vec::new();
+    let mut overdue = 0;
+    for row in snapshot.tasks.rows() {
+        let task = snapshot.tasks.task(row);
+        overdue += usize::from(list::is_overdue(ctx, &task, now));
+        if task.state.as_deref() == Some("DOING") && !expired.contains(&row) {
+            leases.live += 1;
+            if task.lease().is_some_and(|lease| lease.is_held_by(&who.actor)) {
+                yours.push(task.id.clone().into_owned());
+            }
+        }
+    }
+    leases.yours = yours.len();
+    let status = Status {
+        root: ctx.layout.root.display().to_string(),
+        actor: who.actor.to_string(),
+        states: next::counts(&snapshot)
+            .into_iter()
+            .map(|(state, count)| StateCount { state, count })
+            .collect(),
+        total: snapshot.tasks.rows().count(),
+        claimable,
+        leases,
+        overdue,
+        approvals_pending: snapshot.approvals.waiting().count(),
+        freeze: snapshot.flags.freeze,
+        auto_decide: snapshot.flags.auto_decide.as_str().to_owned(),
+        durability: match ctx.settings.durability {
+            Durability::Full => "full",
+            Durability::Fast => "fast",
+        }
+        .to_owned(),
+    };
+    let mut next = Vec::new();
+    if let Some(id) = yours.first() {
+        next.push(cx.command(&format!("show {}", crate::ledger::tasks::shell_word(id)), None));
+    }
+    if claimable > 0 {
+        next.push(cx.command("claim --next", Some(who)));
+    }
+    if !expired.is_empty() {
+        next.push(cx.command("reap", Some(who)));
+    }
+    next.push(cx.command(if status.total == 0 { "add \"The first task\"" } else { "list" }, None));
+    match cx.global.format() {
+        Format::Json => cx.json("status", &status, &ctx.warnings, &next)?,
+        Format::Jsonl => {
+            let text = serde_json::to_string(&status).unwrap_or_default();
+            let _ = cx.ui.emit(|out, _| writeln!(out, "{text}"))?;
+        }
+        Format::Csv | Format::Md => counts(cx, &status)?,
+        Format::Table => for_people(cx, &status, &next)?,
+    }
+    Ok(None)
+}
+
+fn counts(cx: &mut Cx<'_>, status: &Status) -> Result<()> {
+    let rows = status.states.iter().map(|s| vec![s.state.clone(), s.count.to_string()]).collect();
+    cx.rows(&crate::cli::answer::Answer {
+        kind: "status",
+        data: status,
+        columns: &["state", "count"],
+        flexible: &[],
+        rows,
+        warnings: &[],
+        next: &[],
+    })
+}
+
+fn for_people(cx: &mut Cx<'_>, status: &Status, next: &[String]) -> Result<()> {
+    let _ = cx.ui.line(&format!("{} as {}", status.root, status.actor))?;
+    let counts: Vec<String> = status
+        .states
+        .iter()
+        .filter(|s| s.count > 0)
+        .map(|s| format!("{} {}", s.state, s.count))
+        .collect();
+    let tasks = if counts.is_empty() { "no tasks yet".to_owned() } else { counts.join("  ") };
+    let _ = cx.ui.line(&tasks)?;
+    let mut facts = vec![format!("{} free for you to claim", status.claimable)];
+    let mut fact = |count: usize, what: &str| {
+        if count > 0 {
+            facts.push(format!("{count} {what}"));
+        }
+    };
+    fact(status.leases.yours, "held by you");
+    fact(status.leases.live - status.leases.yours, "held by others");
+    fact(status.leases.expired, "with an expired lease");
+    fact(status.overdue, "overdue");
+    fact(status.approvals_pending, "pending in APPROVALS.md");
+    let _ = cx.ui.line(&facts.join(", "))?;
+    if status.freeze {
+        let _ = cx.ui.line("FREEZE is on: nothing is started or decided automatically")?;
+    }
+    if status.durability == "fast" {
+        let _ = cx.ui.line("durability is fast: a power cut may lose changes")?;
+    }
+    let _ = cx.ui.line("")?;
+    for command in next {
+        let _ = cx.ui.line(&format!("  {command}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The face for people and scripts at a terminal.
+//!
+//! Lives here: arguments (`args`), streams and colour (`ui`), how data looks
+//! (`render`), exit numbers (`exit`), one file a verb (`commands`). Not here:
+//! decisions (`services`) and shapes of JSON (`wire`). Invariant: ledger text
+//! reaches a person only through `render::safe`.
+
+pub mod answer;
+pub mod args;
+pub mod commands;
+pub mod exit;
+pub mod render;
+pub mod ui;
+
+use crate::cli::answer::Cx;
+use crate::cli::args::Format;
+use crate::cli::ui::{Options, Ui, Written};
+use crate::error::{Error, ErrorKind};
+use crate::sys::Sys;
+use crate::wire;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Runs one command line and gives its exit number. `argv` includes the name
+/// of the program.
+pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let verb =
+        argv.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| commands::is_verb(arg));
+    let help = verb.map_or("orch --help".to_owned(), |verb| format!("orch {verb} --help"));
+    let wants_json = argv.iter().skip(1).any(|arg| arg == "--json" || arg == "--format=json")
+        || argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    let mut ui = Ui::new(out, err, options(sys));
+    let matches = match args::parse(argv) {
+        Ok(matches) => matches,
+        Err(error) => return said_by_clap(&mut ui, &error, &help, wants_json),
+    };
+    let mut cx = match Cx::new(sys, ui, &matches) {
+        Ok(cx) => cx,
+        Err((mut ui, error)) => return finish(&mut ui, Err(error), wants_json),
+    };
+    let end = commands::dispatch(&mut cx, &matches).map_err(|error| with_hint(&cx, error, &help));
+    let json = cx.global.format() == Format::Json;
+    finish(&mut cx.ui, end, json)
+}
+
+fn options(sys: &Sys) -> Options {
+    let env = &sys.env;
+    let no_color = env.var("NO_COLOR").is_some_and(|v| !v.is_empty())
+        || env.var("TERM").is_some_and(|term| term == "dumb");
+    Options {
+        width: env.terminal_width(),
+        color_out: env.stdout_is_terminal() && !no_color,
+        color_err: env.stderr_is_terminal() && !no_color,
+        quiet: false,
+    }
+}
+
+/// Every error ends in one whole command that is safe to type, with the
+/// caller's own options.
+fn with_hint(cx: &Cx<'_>, mut error: Error, help: &str) -> Error {
+    let fallback = match error.kind {
+        ErrorKind::Usage if error.place.is_none() => help,
+        ErrorKind::NotAllowed => help,
+        _ => "orch doctor",
+    };
+    let hint = error.hint.take().unwrap_or_else(|| fallback.to_owned());
+    let hint = match (&cx.global.dir, hint.strip_prefix("orch ")) {
+        (Some(_), Some(rest)) if !rest.ends_with("--help") => cx.command(rest, None),
+        _ => hint,
+    };
+    let acts = hint.ends_with(" next") || hint.ends_with(" status");
+    error.hint = Some(match &cx.global.actor {
+        Some(actor) if acts => format!("{hint} --as {}", crate::ledger::tasks::shell_word(actor)),
+        _ => hint,
+    });
+    error
+}
+
+/// Writes what is left and turns the end of a command into a number.
+fn finish(ui: &mut Ui<'_>, end: answer::End, json: bool) -> u8 {
+    let number = match end {
+        Ok(None) => exit::SUCCESS,
+        Ok(Some(kind)) => exit::number(kind),
+        Err(error) => {
+            let number = exit::number(error.kind);
+            if json {
+                let message = error.to_string();
+                let object =
+                    wire::error(error.kind.code(), number, &message, error.hint.as_deref());
+                let _ = ui.emit(|out, _| writeln!(out, "{object}"));
+            }
+            ui.error(&error);
+            number
+        }
+    };
+    match ui.finish() {
+        // A closed pipe is quiet success: the reader has what it wanted.
+        Ok(Written::Closed) if number == exit::SUCCESS => exit::SUCCESS,
+        Ok(Written::All | Written::Closed) => number,
+        Err(error) if number == exit::SUCCESS => {
+            ui.error(&error);
+            exit::number(error.kind)
+        }
+        Err(_) => number,
+    }
+}
+
+/// Help and versions go to stdout, mistakes to stderr.
+fn said_by_clap(ui: &mut Ui<'_>, error: &clap::Error, help: &str, json: bool) -> u8 {
+    use clap::error::ErrorKind as Clap;
+    let text = error.render();
+    if matches!(error.kind(), Clap::DisplayHelp | Clap::DisplayVersion) {
+        let colored = ui.options().color_out;
+        let text = if colored { text.ansi().to_string() } else { text.to_string() };
+        let _ = ui.emit(|out, _| write!(out, "{text}"));
+        return finish(ui, Ok(None), false);
+    }
+    let plain = text.to_string();
+    let said: Vec<&str> = plain
+        .lines()
+        .map(|line| line.trim().trim_start_matches("error: "))
+        .filter(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("Usage: ") && !line.starts_with("For more information"))
+        .collect();
+    let message = said.join("; ").replace(":; ", ": ");
+    finish(ui, Err(Error::new(ErrorKind::Usage, message).hint(help)), json)
+}

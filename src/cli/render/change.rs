@@ -1,0 +1,161 @@
+//! What a change says to people, and what is worth typing then.
+
+use crate::cli::answer::Cx;
+use crate::cli::args::Format;
+use crate::cli::render::csv::Rows;
+use crate::cli::render::markdown;
+use crate::error::Result;
+use crate::ledger::tasks::shell_word;
+use crate::model::actor::Role;
+use crate::services::context::Identity;
+use crate::wire::change::Change;
+use crate::wire::list::Field;
+use crate::wire::task::Task;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// The fields of a task in `csv` and `md`.
+fn fields() -> Vec<Field> {
+    use crate::model::field::TaskField;
+    TaskField::ALL.into_iter().map(Field::Known).chain([Field::Priority, Field::Depends]).collect()
+}
+
+/// The tasks that an answer is about.
+fn tasks(answer: &Change) -> Vec<&Task<'static>> {
+    let one = answer.task.iter().flatten();
+    let claimed = answer.claimed.iter().flatten();
+    one.chain(answer.tasks.iter().flatten()).chain(claimed).collect()
+}
+
+/// Writes an answer in any format but JSON.
+pub fn tell(
+    cx: &mut Cx<'_>,
+    command: &str,
+    answer: &Change,
+    data: &Value,
+    nothing: bool,
+) -> Result<()> {
+    match cx.global.format() {
+        Format::Jsonl => {
+            let _ = cx.ui.emit(|out, _| writeln!(out, "{data}"))?;
+            Ok(())
+        }
+        Format::Csv => {
+            let fields = fields();
+            let names: Vec<&str> = fields.iter().map(Field::name).collect();
+            let audience = cx.audience();
+            let _ = cx.ui.emit(|out, _| {
+                let mut csv = Rows::new(out, &names, audience)?;
+                for task in tasks(answer) {
+                    csv.row(fields.iter().map(|f| f.text(task).unwrap_or_default()))?;
+                }
+                csv.finish()
+            })?;
+            Ok(())
+        }
+        Format::Md => {
+            let fields = fields();
+            let names: Vec<&str> = fields.iter().map(Field::name).collect();
+            let rows: Vec<Vec<Cow<'_, str>>> = tasks(answer)
+                .into_iter()
+                .map(|task| fields.iter().map(|f| f.text(task).unwrap_or_default()).collect())
+                .collect();
+            let _ = cx.ui.emit(|out, _| markdown::write(out, &names, rows))?;
+            Ok(())
+        }
+        Format::Json | Format::Table => for_people(cx, command, answer, nothing),
+    }
+}
+
+fn for_people(cx: &mut Cx<'_>, command: &str, answer: &Change, nothing: bool) -> Result<()> {
+    let moved = !answer.archived.is_empty();
+    let several = answer.tasks.iter().flatten().filter(|_| !moved);
+    for task in answer.task.iter().flatten().chain(several) {
+        let _ = cx.ui.line(&line(task))?;
+    }
+    if let Some(claimed) = &answer.claimed {
+        let _ = match claimed {
+            Some(task) => cx.ui.line(&line(task))?,
+            None => cx.ui.line("nothing to claim next")?,
+        };
+    }
+    for moved in &answer.archived {
+        let _ = cx.ui.line(&format!("{} → archive/TASKS-{}.md", moved.task_id, moved.year))?;
+    }
+    if let Some(lease) = &answer.lease {
+        let token = lease.token.map_or_else(String::new, |token| format!(", token {token}"));
+        let _ =
+            cx.ui.line(&format!("lease of {} until {}{token}", lease.owner, lease.expires_at))?;
+    }
+    let taken: Vec<&str> = answer.reaped.iter().map(String::as_str).collect();
+    if !taken.is_empty() && command != "reap" {
+        cx.ui.note(&format!("expired leases taken back: {}", taken.join(", ")));
+    }
+    if nothing {
+        let _ = cx.ui.line("nothing can be claimed")?;
+        for reason in &answer.reasons {
+            let _ = cx.ui.line(&format!("  {}: {}", reason.task_id, reason.reason))?;
+        }
+    } else if answer.already {
+        cx.ui.note(match command {
+            "reap" => "no lease has expired; nothing changed",
+            "archive" => "no closed task to archive; nothing changed",
+            "fmt" => "aligned already; nothing changed",
+            _ => "it was so already; nothing changed",
+        });
+    } else if command == "fmt" {
+        let _ = cx.ui.line("aligned")?;
+    }
+    Ok(())
+}
+
+fn line(task: &Task<'_>) -> String {
+    let state = task.state.as_deref().unwrap_or("-");
+    format!("{} {state} {}", task.task_id, task.title.as_deref().unwrap_or("-"))
+}
+
+/// Whole commands that this caller may type next.
+pub fn next(cx: &Cx<'_>, who: &Identity, answer: &Change, nothing: bool) -> Vec<String> {
+    if answer.diff.is_some() {
+        return Vec::new();
+    }
+    let with = |rest: String| cx.command(&rest, Some(who));
+    if nothing {
+        return vec![with("next".to_owned())];
+    }
+    let several = answer.tasks.is_some();
+    let current = answer.claimed.iter().flatten().next().or(answer.task.iter().flatten().next());
+    let Some(task) = current.filter(|_| !several) else {
+        let token = answer.lease.as_ref().and_then(|lease| lease.token);
+        let ids: Vec<String> =
+            answer.tasks.iter().flatten().map(|task| shell_word(&task.task_id)).collect();
+        return match token {
+            Some(token) => ["submit", "renew", "release"]
+                .map(|verb| with(format!("{verb} {} --token {token}", ids.join(" "))))
+                .to_vec(),
+            None => vec![with("next".to_owned())],
+        };
+    };
+    let id = shell_word(&task.task_id);
+    let token = answer
+        .lease
+        .as_ref()
+        .and_then(|lease| lease.token)
+        .map_or_else(String::new, |token| format!(" --token {token}"));
+    let is_cmd = who.actor.role() == Role::Cmd || who.solo;
+    let is_work = who.actor.role() == Role::Work || who.solo;
+    match task.state.as_deref() {
+        Some("PLAN") if is_cmd => vec![with(format!("ready {id}"))],
+        // With dependencies it may not be free yet: `next` tells.
+        Some("READY" | "FIX") if is_work && task.depends.is_empty() => {
+            vec![with(format!("claim {id}"))]
+        }
+        Some("DOING") if answer.lease.is_some() => vec![
+            with(format!("submit {id}{token}")),
+            with(format!("renew {id}{token}")),
+            with(format!("release {id}{token}")),
+        ],
+        Some("REVIEW") if who.solo => vec![with(format!("done {id}"))],
+        _ => vec![with("next".to_owned())],
+    }
+}

@@ -1,0 +1,74 @@
+//! The manual, run: one test for each file of `tests/golden`.
+
+use crate::support::transcript;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+macro_rules! golden {
+    ($($test:ident = $name:literal;)*) => {
+        const FILES: &[&str] = &[$($name),*];
+        $(#[test]
+        fn $test() {
+            transcript::run_file(&folder().join(concat!($name, ".md")));
+        })*
+    };
+}
+
+golden! {
+    add = "add";
+    archive = "archive";
+    claim = "claim";
+    completions = "completions";
+    config = "config";
+    demo = "demo";
+    doctor = "doctor";
+    done = "done";
+    drop_ = "drop";
+    dry_run = "dry-run";
+    errors = "errors";
+    exits = "exits";
+    fix = "fix";
+    fmt = "fmt";
+    formats = "formats";
+    hand_made = "hand-made";
+    hold = "hold";
+    init = "init";
+    japanese = "japanese";
+    leases = "leases";
+    list = "list";
+    man = "man";
+    move_ = "move";
+    next = "next";
+    no_command = "no-command";
+    note = "note";
+    ready = "ready";
+    reap = "reap";
+    release = "release";
+    renew = "renew";
+    reopen = "reopen";
+    resume = "resume";
+    roles = "roles";
+    schema = "schema";
+    set = "set";
+    show = "show";
+    status = "status";
+    submit = "submit";
+}
+
+#[test]
+fn every_file_is_run_and_every_command_has_one() {
+    let there: BTreeSet<String> = fs::read_dir(folder())
+        .expect("the folder is part of the sources")
+        .filter_map(|entry| entry.ok()?.path().file_stem()?.to_str().map(str::to_owned))
+        .collect();
+    let run: BTreeSet<String> = FILES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(there, run);
+    for command in orch::cli::commands::all() {
+        assert!(run.contains(command.get_name()), "no golden/{}.md", command.get_name());
+    }
+}
