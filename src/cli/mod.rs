@@ -60,7 +60,7 @@ fn options(sys: &Sys) -> Options {
 fn with_hint(cx: &Cx<'_>, mut error: Error, help: &str) -> Error {
     let fallback = match error.kind {
         ErrorKind::Usage if error.place.is_none() => help,
-        ErrorKind::NotAllowed => help,
+        ErrorKind::NotAllowed | ErrorKind::NotFound => help,
         _ => "orch doctor",
     };
     let hint = error.hint.take().unwrap_or_else(|| fallback.to_owned());

@@ -157,7 +157,14 @@ fn write(
             let _ = cx.ui.emit(|out, _| markdown::write(out, &names, rows))?;
         }
         Format::Table => {
-            let few = few_fields();
+            let mut few = few_fields();
+            if cx.ui.options().width.is_some() {
+                // On a terminal a column without a value only takes room.
+                few.retain(|f| {
+                    let has = |row| f.text(&Task::of(&ledger.task(row))).is_some();
+                    *f == Field::Known(TaskField::TaskId) || found.rows.iter().copied().any(has)
+                });
+            }
             table(cx, ledger, found, fields.unwrap_or(&few))?;
         }
     }
