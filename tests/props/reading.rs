@@ -162,6 +162,9 @@ pub fn cells_are_where_pulldown_sees_them(text: &str) {
         let ours: Vec<&Row> =
             [&table.header].into_iter().chain(body.filter(|r| !r.detached)).collect();
         assert_eq!(ours.len(), rows.len(), "another number of rows\n{text:?}");
+        if has_odd_blanks(&text[table.header.span.range()]) {
+            continue;
+        }
         assert_eq!(
             rows.first().map(Vec::len),
             Some(columns),

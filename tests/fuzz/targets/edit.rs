@@ -13,6 +13,9 @@ use documents::Choices;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some(text) = input::text(data) else { return };
+    if input::has_odd_blanks(&text) {
+        return;
+    }
     let mut c = Choices::new(&data[data.len().saturating_sub(24)..]);
     let (row, column) = (c.pick(16), c.pick(32));
     let value = documents::value(&mut c);

@@ -14,3 +14,10 @@ pub fn text(data: &[u8]) -> Option<Cow<'_, str>> {
         text => std::str::from_utf8(text).ok().filter(|t| !t.contains('\0')).map(Cow::Borrowed),
     }
 }
+
+/// Line tabulation and form feed are padding to both Markdown parsers and
+/// content to us: the one documented disagreement about cells.
+#[allow(dead_code)]
+pub fn has_odd_blanks(text: &str) -> bool {
+    text.contains(['\u{b}', '\u{c}'])
+}
