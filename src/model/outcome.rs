@@ -24,8 +24,6 @@ pub struct Outcome {
     pub nothing_ready: bool,
     /// Tasks that moved to or from an archive.
     pub archived: Vec<(String, i32)>,
-    /// Whether the command is about files, not tasks.
-    pub files: bool,
 }
 
 impl Outcome {
