@@ -10,7 +10,7 @@ use crate::model::outcome::{OpHeader, Outcome};
 use crate::model::time::Timestamp;
 use crate::services::config;
 use crate::services::context::{Context, Identity};
-use crate::store::journal::sha256_hex;
+use crate::store::entry::sha256_hex;
 use crate::store::mirror::MirrorChange;
 use crate::store::replace::Durability;
 use crate::store::snapshot::Snapshot;

@@ -40,6 +40,7 @@
 //! folder after it. A failed sync is never repeated; the file is thrown away.
 
 pub mod discover;
+pub mod entry;
 pub mod journal;
 pub mod layout;
 pub mod lock;

@@ -22,7 +22,8 @@ use crate::model::field::TaskField;
 use crate::model::operation::{Column, Operation};
 use crate::model::time::Timestamp;
 use crate::store::discover::repository_root;
-use crate::store::journal::{self, Entry, Journal, RowChange, RowChangeKind, sha256_hex};
+use crate::store::entry::{Entry, RowChange, RowChangeKind, sha256_hex};
+use crate::store::journal::{self, Journal};
 use crate::store::layout::Layout;
 use crate::store::lock::{LedgerLock, holder_note};
 use crate::store::mirror::{self, MirrorChange};
@@ -325,7 +326,13 @@ impl Transaction {
                     })
                     .filter(|(_, (old, new))| old != new)
                     .collect();
-                Some(RowChange { file: file.clone(), kind, row: id.to_owned(), cells })
+                Some(RowChange {
+                    file: file.clone(),
+                    kind,
+                    row: id.to_owned(),
+                    cells,
+                    ..RowChange::default()
+                })
             })
             .collect()
     }
