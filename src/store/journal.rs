@@ -1,23 +1,34 @@
 //! The journal: one JSON line per committed operation, in a hash chain.
 //!
-//! Here: the shape of a line, appending one, and the questions that commands
-//! ask of the past. Not here yet: heads after a merge of branches, `audit
-//! verify` and the redo record, which sit on this format.
+//! Here: reading it, appending to it, and the questions that commands ask of
+//! the past. Not here: the shape of a line (`store::entry`), which line comes
+//! after which (`store::graph`), whether the chain is whole (`services::audit`).
 //!
-//! Invariant: a line is never changed or removed. Its `hash` is the SHA-256 of
-//! the line without that last member, and `parents` names the lines before it.
+//! Invariant: a line is never changed or removed; after a merge of branches
+//! answers follow the graph of the lines and not their order in the file.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::history::{PastChange, TaskHistory};
 use crate::model::time::Timestamp;
 use crate::store::entry::{Entry, RowChange, RowChangeKind};
-use crate::store::layout::Layout;
+use crate::store::graph::{Graph, Heads, Line};
+use crate::store::layout::{LEDGER, Layout};
 use crate::store::replace::{Target, resolve, resolve_dir};
 use crate::sys::{FileKind, Sys};
 use memchr::memmem;
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// `APPROVALS.md`, as rows of the journal name it.
+const APPROVALS: &str = "ORCH/STATE/APPROVALS.md";
+
+/// The hand edits of a row that move its lease or its state.
+const MOVES_BY_HAND: [&str; 3] = ["lease-by-hand", "state-by-hand", "done-by-hand"];
+
+/// The shortest beginning of an id that names an operation.
+pub const SHORTEST_PREFIX: usize = 4;
 
 /// The journal of a workspace, as bytes; questions parse only the lines that
 /// can answer them.
@@ -25,6 +36,38 @@ use std::path::{Path, PathBuf};
 pub struct Journal {
     /// Month and content, oldest first.
     months: Vec<(String, Vec<u8>)>,
+    shape: OnceCell<Shape>,
+    /// The place of each line, by its hash, where the lines are no chain.
+    ranks: OnceCell<HashMap<String, usize>>,
+}
+
+/// Where the next operation goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    /// The next operation's `seq`: 1 + the largest of the heads'. 1 where there
+    /// is no line yet.
+    pub seq: u64,
+    /// The next operation's `parents`: the hashes of all heads, by their time.
+    pub parents: Vec<String>,
+    /// The newest time of the heads: a lower bound for now.
+    pub newest: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Shape {
+    tip: Tip,
+    is_chain: bool,
+}
+
+/// Which operations a person may mean.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Named {
+    /// None.
+    Nothing,
+    /// This one.
+    One(Box<Entry>),
+    /// Several; their ids.
+    Several(Vec<String>),
 }
 
 impl Journal {
@@ -55,7 +98,12 @@ impl Journal {
                 Err(e) => return Err(Error::io("read", &path, &e)),
             }
         }
-        Ok(Self { months })
+        Ok(Self { months, ..Self::default() })
+    }
+
+    /// Month and content of each file, oldest first.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.months.iter().map(|(month, bytes)| (month.as_str(), &bytes[..]))
     }
 
     /// Whether nothing was ever journalled.
@@ -63,10 +111,11 @@ impl Journal {
         self.months.iter().all(|(_, bytes)| bytes.is_empty())
     }
 
-    fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+    fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> + Clone {
         self.months
             .iter()
             .flat_map(|(_, bytes)| bytes.split(|b| *b == b'\n'))
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
             .filter(|line| !line.is_empty())
     }
 
@@ -84,14 +133,86 @@ impl Journal {
         })
     }
 
-    /// The newest line that can be read: the very last one may be torn.
-    pub fn last(&self) -> Option<Entry> {
-        self.lines().rev().find_map(|line| serde_json::from_slice(line).ok())
+    /// Every operation once, parents first.
+    pub fn graph(&self) -> Graph<'_> {
+        Graph::of(self.lines())
     }
 
-    /// The newest time in it: a lower bound for now.
+    fn shape(&self) -> &Shape {
+        self.shape.get_or_init(|| {
+            let heads = Heads::of(self.lines());
+            let largest = heads.lines.iter().map(|line| line.seq).max().unwrap_or(0);
+            let tip = Tip {
+                seq: largest.saturating_add(1),
+                parents: heads.lines.iter().map(|line| line.hash.to_owned()).collect(),
+                newest: heads.lines.iter().filter_map(|l| Timestamp::parse_millis(l.ts)).max(),
+            };
+            Shape { tip, is_chain: heads.is_chain }
+        })
+    }
+
+    /// Where the next operation goes. Cost: one look at the ends of each line,
+    /// once for a journal.
+    pub fn tip(&self) -> Tip {
+        self.shape().tip.clone()
+    }
+
+    /// The newest operation that can be read: the head of the largest `seq`.
+    pub fn last(&self) -> Option<Entry> {
+        let heads = self.shape().tip.parents.iter();
+        heads
+            .filter_map(|hash| {
+                let own = format!("\"hash\":\"{hash}\"}}");
+                serde_json::from_slice(self.lines_with(own.as_bytes()).next()?).ok()
+            })
+            .max_by_key(|entry: &Entry| entry.seq)
+            .or_else(|| self.lines().rev().find_map(|line| serde_json::from_slice(line).ok()))
+    }
+
+    /// The newest time of the heads: a lower bound for now.
     pub fn newest(&self) -> Option<Timestamp> {
-        Timestamp::parse_millis(&self.last()?.ts)
+        self.shape().tip.newest
+    }
+
+    /// The operation of this id, or of the only id that begins so, in at least
+    /// [`SHORTEST_PREFIX`] characters. Without regard to case.
+    pub fn operation(&self, text: &str) -> Named {
+        let text = text.to_ascii_lowercase();
+        if text.len() < SHORTEST_PREFIX {
+            return Named::Nothing;
+        }
+        let mut found: Vec<Line<'_>> = Vec::new();
+        for line in self.lines().filter_map(Line::parse).filter(|l| l.id.starts_with(&text)) {
+            if line.id == text {
+                found = vec![line];
+                break;
+            }
+            if found.iter().all(|known| known.id != line.id) {
+                found.push(line);
+            }
+        }
+        match &found[..] {
+            [] => Named::Nothing,
+            [line] => Named::One(Box::new(read(*line))),
+            several => Named::Several(several.iter().map(|line| line.id.to_owned()).collect()),
+        }
+    }
+
+    /// Entries whose line holds a piece of text, each once, parents first.
+    fn entries_with<'j>(&'j self, needle: &'j [u8]) -> Box<dyn Iterator<Item = Entry> + 'j> {
+        let entries = self.lines_with(needle).filter_map(|line| serde_json::from_slice(line).ok());
+        if self.shape().is_chain {
+            return Box::new(entries);
+        }
+        let ranks = self.ranks.get_or_init(|| {
+            let graph = self.graph();
+            let lines = graph.lines().iter().enumerate();
+            lines.map(|(rank, line)| (line.hash.to_owned(), rank)).collect()
+        });
+        let mut entries: Vec<Entry> = entries.collect();
+        entries.sort_by_key(|entry| ranks.get(&entry.hash));
+        entries.dedup_by(|a, b| a.hash == b.hash);
+        Box::new(entries.into_iter())
     }
 
     /// The past of one task.
@@ -102,22 +223,45 @@ impl Journal {
     fn changes_of(&self, task: &str) -> Vec<PastChange> {
         let needle = format!("\"row\":{}", serde_json::to_string(task).unwrap_or_default());
         let mut past = Vec::new();
-        for line in self.lines_with(needle.as_bytes()) {
-            let Ok(entry) = serde_json::from_slice::<Entry>(line) else { continue };
-            for change in entry.changes.iter().filter(|c| c.row == task) {
-                past.extend(past_change(&entry, change));
+        let mut without_effect: HashSet<String> = HashSet::new();
+        for entry in self.entries_with(needle.as_bytes()) {
+            let undoes_nothing = entry.command == "undo"
+                && entry.undoes.as_ref().is_some_and(|id| without_effect.contains(id));
+            let counts = !undoes_nothing && self.counts(&entry, task);
+            if !counts {
+                without_effect.insert(entry.id.clone());
+            }
+            for change in entry.changes.iter().filter(|c| c.row == task && c.file == LEDGER) {
+                past.extend(past_change(&entry, change, counts));
             }
         }
         past
     }
 
+    /// Whether what an operation did to a task's lease and state counts: a
+    /// forbidden hand edit does when it is accepted.
+    fn counts(&self, entry: &Entry, task: &str) -> bool {
+        let mut forbidden = entry.forbidden.iter().filter(|f| {
+            f.row == task && f.file == LEDGER && MOVES_BY_HAND.contains(&f.code.as_str())
+        });
+        forbidden.all(|f| self.is_accepted(&entry.id, &f.code, &f.row))
+    }
+
+    /// Whether somebody accepted a forbidden hand edit.
+    pub fn is_accepted(&self, operation: &str, code: &str, row: &str) -> bool {
+        let one = format!("{operation}/{code}/{row}");
+        self.lines_with(b"\"accepts\":[").any(|line| {
+            serde_json::from_slice::<Entry>(line)
+                .is_ok_and(|entry| entry.accepts.iter().any(|a| a == operation || *a == one))
+        })
+    }
+
     /// When each task was closed last, by any operation.
     pub fn closing_times(&self) -> HashMap<String, Timestamp> {
         let mut times = HashMap::new();
-        for line in self.lines_with(b"\"state\":[") {
-            let Ok(entry) = serde_json::from_slice::<Entry>(line) else { continue };
+        for entry in self.entries_with(b"\"state\":[") {
             let Some(at) = Timestamp::parse_millis(&entry.ts) else { continue };
-            for change in &entry.changes {
+            for change in entry.changes.iter().filter(|change| change.file == LEDGER) {
                 let after =
                     change.cells.get("state").map(|(_, after)| after.trim_matches([' ', '\t']));
                 if matches!(after, Some("DONE" | "DROP")) {
@@ -130,10 +274,19 @@ impl Journal {
 
     /// Every task id that a row was ever made for.
     pub fn given_ids(&self) -> Vec<String> {
+        self.rows_made_in(LEDGER)
+    }
+
+    /// Every approval id that a row was ever made for.
+    pub fn given_approval_ids(&self) -> Vec<String> {
+        self.rows_made_in(APPROVALS)
+    }
+
+    fn rows_made_in(&self, file: &str) -> Vec<String> {
         self.lines_with(b"\"kind\":\"insert\"")
             .filter_map(|line| serde_json::from_slice::<Entry>(line).ok())
             .flat_map(|entry| entry.changes)
-            .filter(|change| change.kind == RowChangeKind::Insert)
+            .filter(|change| change.kind == RowChangeKind::Insert && change.file == file)
             .map(|change| change.row)
             .collect()
     }
@@ -163,7 +316,20 @@ impl Journal {
     }
 }
 
-fn past_change(entry: &Entry, change: &RowChange) -> Option<PastChange> {
+/// What a line says; of a damaged one what its ends say.
+pub fn read(line: Line<'_>) -> Entry {
+    serde_json::from_slice(line.bytes).unwrap_or_else(|_| Entry {
+        seq: line.seq,
+        id: line.id.to_owned(),
+        ts: line.ts.to_owned(),
+        command: "unreadable".to_owned(),
+        parents: line.parents().map(str::to_owned).collect(),
+        hash: line.hash.to_owned(),
+        ..Entry::default()
+    })
+}
+
+fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Option<PastChange> {
     let pair = |column: &str| {
         change.cells.get(column).map(|(before, after)| {
             let value = |raw: &str| {
@@ -174,6 +340,9 @@ fn past_change(entry: &Entry, change: &RowChange) -> Option<PastChange> {
         })
     };
     Some(PastChange {
+        id: entry.id.clone(),
+        undoes: entry.undoes.clone(),
+        counts,
         at: Timestamp::parse_millis(&entry.ts)?,
         actor: entry.actor.clone(),
         command: entry.command.clone(),
@@ -271,49 +440,5 @@ fn ends_with_newline(sys: &Sys, path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn questions_read_only_their_lines() {
-        let change = |row: &str, state: (&str, &str)| RowChange {
-            file: "ORCH/STATE/TASKS.md".into(),
-            kind: RowChangeKind::Insert,
-            row: row.into(),
-            cells: BTreeMap::from([(
-                "state".to_owned(),
-                (format!(" {} ", state.0), format!(" {} ", state.1)),
-            )]),
-            ..RowChange::default()
-        };
-        let line = |row: &str, token| {
-            Entry {
-                ts: "2026-01-01T00:00:00.000Z".into(),
-                command: "claim".into(),
-                token,
-                op_id: Some(format!("key-{row}")),
-                changes: vec![change(row, ("READY", "DOING"))],
-                ..Entry::default()
-            }
-            .to_line()
-        };
-        let text = format!("{}\nnot json\n{}\n", line("T-1", Some(7)), line("T-2", Some(12)));
-        let journal = Journal { months: vec![("2026-01".into(), text.into_bytes())] };
-        assert_eq!(journal.given_ids(), ["T-1", "T-2"]);
-        assert_eq!(journal.largest_token(), 12);
-        assert!(journal.committed_as("key-T-1").is_some());
-        assert!(journal.committed_as("key").is_none());
-        assert!(journal.history("T-1").claimed_from.is_some());
-        assert_eq!(journal.history("T-9"), TaskHistory::default());
-    }
-
-    #[test]
-    fn a_torn_last_line_does_not_hide_the_one_before() {
-        let line = Entry { seq: 7, ts: "2026-01-01T00:00:00.000Z".into(), ..Entry::default() };
-        let text = format!("{}\n{}", line.to_line(), &line.to_line()[..40]);
-        let journal = Journal { months: vec![("2026-01".into(), text.into_bytes())] };
-        assert_eq!(journal.last().map(|entry| entry.seq), Some(7));
-        assert!(journal.newest().is_some());
-    }
-}
+#[path = "journal_tests.rs"]
+mod tests;
