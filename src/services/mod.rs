@@ -12,6 +12,7 @@ pub mod draft;
 pub mod gates;
 pub mod init;
 pub mod list;
+pub mod log;
 pub mod next;
 pub mod queue;
 pub mod set;

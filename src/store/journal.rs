@@ -21,8 +21,10 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// `APPROVALS.md`, as rows of the journal name it.
-const APPROVALS: &str = "ORCH/STATE/APPROVALS.md";
+/// The task ledger, as rows of the journal name it.
+pub const TASKS: &str = LEDGER;
+/// The approval ledger, as rows of the journal name it.
+pub const APPROVALS: &str = "ORCH/STATE/APPROVALS.md";
 
 /// The hand edits of a row that move its lease or its state.
 const MOVES_BY_HAND: [&str; 3] = ["lease-by-hand", "state-by-hand", "done-by-hand"];
@@ -133,6 +135,11 @@ impl Journal {
         })
     }
 
+    /// How many lines cannot be read at all.
+    pub fn damaged(&self) -> usize {
+        self.lines().filter(|line| Line::parse(line).is_none()).count()
+    }
+
     /// Every operation once, parents first.
     pub fn graph(&self) -> Graph<'_> {
         Graph::of(self.lines())
@@ -231,7 +238,7 @@ impl Journal {
             if !counts {
                 without_effect.insert(entry.id.clone());
             }
-            for change in entry.changes.iter().filter(|c| c.row == task && c.file == LEDGER) {
+            for change in entry.changes.iter().filter(|c| c.row == task && c.file == TASKS) {
                 past.extend(past_change(&entry, change, counts));
             }
         }
@@ -242,7 +249,7 @@ impl Journal {
     /// forbidden hand edit does when it is accepted.
     fn counts(&self, entry: &Entry, task: &str) -> bool {
         let mut forbidden = entry.forbidden.iter().filter(|f| {
-            f.row == task && f.file == LEDGER && MOVES_BY_HAND.contains(&f.code.as_str())
+            f.row == task && f.file == TASKS && MOVES_BY_HAND.contains(&f.code.as_str())
         });
         forbidden.all(|f| self.is_accepted(&entry.id, &f.code, &f.row))
     }
@@ -261,7 +268,7 @@ impl Journal {
         let mut times = HashMap::new();
         for entry in self.entries_with(b"\"state\":[") {
             let Some(at) = Timestamp::parse_millis(&entry.ts) else { continue };
-            for change in entry.changes.iter().filter(|change| change.file == LEDGER) {
+            for change in entry.changes.iter().filter(|change| change.file == TASKS) {
                 let after =
                     change.cells.get("state").map(|(_, after)| after.trim_matches([' ', '\t']));
                 if matches!(after, Some("DONE" | "DROP")) {
@@ -274,7 +281,7 @@ impl Journal {
 
     /// Every task id that a row was ever made for.
     pub fn given_ids(&self) -> Vec<String> {
-        self.rows_made_in(LEDGER)
+        self.rows_made_in(TASKS)
     }
 
     /// Every approval id that a row was ever made for.

@@ -50,8 +50,6 @@ fn a_torn_last_line_does_not_hide_the_one_before() {
     assert!(journal.newest().is_some());
 }
 
-const TASKS: &str = "ORCH/STATE/TASKS.md";
-
 fn operation(seq: u64, id: &str, command: &str, parents: &[&str]) -> Entry {
     let hash = |line: &&str| Line::parse(line.as_bytes()).unwrap().hash.to_owned();
     Entry {

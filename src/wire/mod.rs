@@ -7,6 +7,7 @@
 pub mod change;
 pub mod line;
 pub mod list;
+pub mod log;
 pub mod schema;
 pub mod task;
 

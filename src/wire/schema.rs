@@ -4,6 +4,7 @@ use crate::wire::change::Change;
 use crate::wire::list::{
     Config, Findings, LeaseList, Made, NextList, Shown, Status, TaskListShape,
 };
+use crate::wire::log::LogListShape;
 use serde_json::{Value, json};
 
 /// Every kind, with what it answers and the schema of its `data`.
@@ -22,6 +23,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("task.next", "orch next", of::<NextList>()),
         ("task.show", "orch show ID", of::<Shown>()),
         ("lease.list", "orch leases", of::<LeaseList>()),
+        ("journal.log", "orch log [ID]", of::<LogListShape>()),
         ("status", "orch, orch status", of::<Status>()),
         ("config", "orch config", of::<Config>()),
         ("doctor", "orch doctor", of::<Findings>()),

@@ -41,6 +41,7 @@ golden! {
     japanese = "japanese";
     leases = "leases";
     list = "list";
+    log = "log";
     man = "man";
     move_ = "move";
     next = "next";

@@ -126,6 +126,9 @@ const LIFE: &[&str] = &[
     "next --as WORK@bob",
     "fmt --as WORK@ada",
     "fmt --as WORK@ada",
+    "log",
+    "log --limit 3",
+    "log T-1 --blame",
 ];
 
 #[test]

@@ -13,6 +13,7 @@ mod fmt;
 mod init;
 mod leases;
 mod list;
+mod log;
 mod man;
 mod moves;
 mod next;
@@ -81,6 +82,7 @@ commands! {
     "leases", "List who holds what, and until when", leases::LeasesArgs, leases::run;
     "reap", "Take expired leases back", reap::ReapArgs, reap::run;
     "status", "Show how things stand", status::StatusArgs, status::run;
+    "log", "Show what was done, by whom and when", log::LogArgs, log::run;
     "archive", "Move closed rows to the archive", archive::ArchiveArgs, archive::run;
     "fmt", "Align the ledgers' tables", fmt::FmtArgs, fmt::run;
     "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;

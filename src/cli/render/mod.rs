@@ -9,6 +9,7 @@ pub mod change;
 pub mod csv;
 pub mod diff;
 pub mod markdown;
+pub mod operation;
 pub mod safe;
 pub mod style;
 pub mod table;

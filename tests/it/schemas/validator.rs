@@ -65,6 +65,14 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut Vec
                     check(root, rule, value, &format!("{at}[{n}]"), errors);
                 }
             }
+            "minItems" | "maxItems" => {
+                let count = value.as_array().map(Vec::len);
+                let wanted = rule.as_u64().and_then(|n| usize::try_from(n).ok()).expect("a count");
+                let fits = |n| if keyword == "minItems" { n >= wanted } else { n <= wanted };
+                if count.is_some_and(|n| !fits(n)) {
+                    errors.push(format!("{at}: {value} has too few or too many items"));
+                }
+            }
             "anyOf" => {
                 let fits = |rule: &&Value| {
                     let mut errors = Vec::new();

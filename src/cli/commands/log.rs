@@ -1,0 +1,344 @@
+//! `orch log`
+
+use crate::cli::answer::{Cx, End};
+use crate::cli::args::Format;
+use crate::cli::render::csv::Rows;
+use crate::cli::render::markdown;
+use crate::cli::render::operation;
+use crate::cli::render::style::Style;
+use crate::cli::render::table::{Cell, Column, Table};
+use crate::error::{Error, Result};
+use crate::services::context::Mode;
+use crate::services::log::{self, Blame, Found, Log, Origin, Subject};
+use crate::store::entry::{Entry, RowChangeKind};
+use crate::store::journal::{Journal, read};
+use crate::store::snapshot::{Files, Snapshot, Want};
+use crate::wire::log as wire;
+use clap::Args;
+use std::borrow::Cow;
+
+/// Arguments of `orch log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Only operations about this task or approval; or the id of one operation,
+    /// which is then shown with its diff
+    id: Option<String>,
+    /// At most this many (0: all)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    limit: usize,
+    /// Who set each cell of the task or approval last, and when
+    #[arg(long)]
+    blame: bool,
+}
+
+pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
+    let ctx = cx.context(Mode::Read)?;
+    let journal = Journal::read(cx.sys, &ctx.layout)?;
+    let log = Log::of(&journal);
+    // The past can be read where the present cannot.
+    let files = Files::read(cx.sys, &ctx.layout, Want::All)?;
+    let snapshot = Snapshot::parse(cx.sys, &ctx.layout, &files);
+    let subject = log.subject(snapshot.as_ref(), args.id.as_deref())?;
+    let found = log.find(&subject, args.limit);
+    let blame = match (&subject, args.blame) {
+        (_, false) => None,
+        (Subject::Row(id), true) => Some(log.blame(&snapshot?, id)?),
+        _ => {
+            return Err(Error::usage("`--blame` is about one task or approval; name it")
+                .hint("orch log --help"));
+        }
+    };
+    let mut warnings = ctx.warnings.clone();
+    let mut next = Vec::new();
+    let damaged = journal.damaged();
+    if damaged > 0 {
+        let lines = if damaged == 1 { "a line" } else { "lines" };
+        let warning = format!("{lines} of the journal cannot be read; they are not shown");
+        cx.ui.warning(&warning);
+        warnings.push(warning);
+        next.push(cx.command("audit verify", None));
+    }
+    write(cx, &log, &subject, &found, blame.as_deref(), &warnings, &next)?;
+    if found.lines.len() < found.total && blame.is_none() {
+        let (shown, total) = (found.lines.len(), found.total);
+        cx.ui.note(&format!("{shown} of {total} operations; `--limit 0` shows all"));
+    }
+    cx.next_for_people(&next);
+    Ok(None)
+}
+
+fn write(
+    cx: &mut Cx<'_>,
+    log: &Log<'_>,
+    subject: &Subject,
+    found: &Found<'_>,
+    blame: Option<&[Blame]>,
+    warnings: &[String],
+    next: &[String],
+) -> Result<()> {
+    let blame: Option<Vec<wire::CellOrigin>> = blame.map(|b| b.iter().map(origin).collect());
+    if cx.global.format() == Format::Json {
+        let get = |n: usize| shape(read(found.lines[n]));
+        let list = wire::LogList {
+            get: &get,
+            returned: found.lines.len(),
+            total: found.total,
+            blame: blame.as_deref(),
+        };
+        return cx.json("journal.log", &list, warnings, next);
+    }
+    if let Some(blame) = &blame {
+        return write_blame(cx, log, blame);
+    }
+    let full = |id: &str| id.to_owned();
+    let entries = found.lines.iter().map(|line| read(*line));
+    match (cx.global.format(), subject) {
+        (Format::Jsonl, _) => {
+            let _ = cx.ui.emit(|out, _| {
+                for entry in entries {
+                    serde_json::to_writer(&mut *out, &shape(entry))?;
+                    out.write_all(b"\n")?;
+                }
+                Ok(())
+            })?;
+        }
+        (Format::Csv, _) => {
+            let names =
+                ["seq", "id", "ts", "actor", "command", "via", "task", "appr", "token", "changes"];
+            let audience = cx.audience();
+            let _ = cx.ui.emit(|out, _| {
+                let mut csv = Rows::new(out, &names, audience)?;
+                for e in entries {
+                    let changes = operation::what(&e, &full);
+                    let token = e.token.map(|token| token.to_string());
+                    let cells = [
+                        Some(e.seq.to_string()),
+                        Some(e.id),
+                        Some(e.ts),
+                        Some(e.actor),
+                        Some(e.command),
+                        e.via,
+                        e.task,
+                        e.appr,
+                        token,
+                        Some(changes),
+                    ];
+                    csv.row(cells.into_iter().map(|cell| Cow::Owned(cell.unwrap_or_default())))?;
+                }
+                csv.finish()
+            })?;
+        }
+        (Format::Md, _) => {
+            let names = ["time", "op", "actor", "command", "id", "changes"];
+            let rows = entries.map(|entry| line(&entry, &full).map(Cow::Owned));
+            let _ = cx.ui.emit(|out, _| markdown::write(out, &names, rows))?;
+        }
+        (Format::Table | Format::Json, Subject::Operation(entry)) => one(cx, log, entry)?,
+        (Format::Table | Format::Json, _) => {
+            let short = |id: &str| log.short(id).to_owned();
+            let mut table = Table::new(vec![
+                Column::new("time"),
+                Column::new("op").style(Style::Yellow),
+                Column::new("actor"),
+                Column::new("command"),
+                Column::new("id").flexible(),
+                Column::new("changes").flexible(),
+            ]);
+            for entry in entries {
+                table.row(line(&entry, &short));
+            }
+            let _ = cx.ui.table(&table)?;
+        }
+    }
+    Ok(())
+}
+
+/// One operation in one line.
+fn line(entry: &Entry, short: operation::Short<'_>) -> [String; 6] {
+    [
+        operation::time(entry),
+        short(&entry.id),
+        entry.actor.clone(),
+        operation::command(entry),
+        operation::rows(entry),
+        operation::what(entry, short),
+    ]
+}
+
+/// One operation and its diff, for people.
+fn one(cx: &mut Cx<'_>, log: &Log<'_>, entry: &Entry) -> Result<()> {
+    let short = |id: &str| log.short(id).to_owned();
+    let mut lines: Vec<(&str, String)> = vec![
+        ("operation", entry.id.clone()),
+        ("seq", entry.seq.to_string()),
+        ("time", entry.ts.clone()),
+        ("actor", entry.actor.clone()),
+        ("process", format!("{} on {}", entry.pid, entry.host)),
+        ("command", operation::command(entry)),
+        ("about", operation::rows(entry)),
+        ("token", entry.token.map(|token| token.to_string()).unwrap_or_default()),
+        ("key", entry.op_id.clone().unwrap_or_default()),
+    ];
+    for change in &entry.changes {
+        for cell in operation::cells(entry, change) {
+            lines.push(("changed", format!("{} {cell}", change.row)));
+        }
+    }
+    lines.extend(operation::rest(entry, &short).into_iter().map(|part| ("also", part)));
+    lines.extend(entry.parents.iter().map(|hash| ("parent", hash.clone())));
+    lines.push(("hash", entry.hash.clone()));
+    for (label, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = cx.ui.line(&format!("{:11}{value}", format!("{label}:")))?;
+    }
+    if let Some(diff) = entry.diff.as_deref().filter(|diff| !diff.is_empty()) {
+        let _ = cx.ui.lines("\n")?;
+        let _ = cx.ui.diff(diff)?;
+    }
+    Ok(())
+}
+
+fn write_blame(cx: &mut Cx<'_>, log: &Log<'_>, blame: &[wire::CellOrigin]) -> Result<()> {
+    let names = ["column", "value", "actor", "ts", "command", "op"];
+    let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
+    let row = |b: &wire::CellOrigin| {
+        [
+            b.column.clone(),
+            text(&b.value),
+            text(&b.actor),
+            text(&b.ts),
+            text(&b.command),
+            text(&b.op),
+        ]
+    };
+    match cx.global.format() {
+        Format::Jsonl => {
+            let _ = cx.ui.emit(|out, _| {
+                for cell in blame {
+                    serde_json::to_writer(&mut *out, cell)?;
+                    out.write_all(b"\n")?;
+                }
+                Ok(())
+            })?;
+        }
+        Format::Csv => {
+            let audience = cx.audience();
+            let _ = cx.ui.emit(|out, _| {
+                let mut csv = Rows::new(out, &names, audience)?;
+                for cell in blame {
+                    csv.row(row(cell).map(Cow::Owned))?;
+                }
+                csv.finish()
+            })?;
+        }
+        Format::Md => {
+            let rows = blame.iter().map(|cell| row(cell).map(Cow::Owned));
+            let _ = cx.ui.emit(|out, _| markdown::write(out, &names, rows))?;
+        }
+        Format::Table | Format::Json => {
+            let mut table = Table::new(vec![
+                Column::new("column"),
+                Column::new("value").flexible(),
+                Column::new("actor"),
+                Column::new("time"),
+                Column::new("command"),
+                Column::new("op").style(Style::Yellow),
+            ]);
+            for cell in blame {
+                let time = cell.ts.clone().map(|ts| Entry { ts, ..Entry::default() });
+                table.row([
+                    Cell::from(cell.column.clone()),
+                    text(&cell.value).into(),
+                    text(&cell.actor).into(),
+                    time.map(|entry| operation::time(&entry)).unwrap_or_default().into(),
+                    cell.command.clone().unwrap_or_else(|| "not journalled".to_owned()).into(),
+                    cell.op
+                        .as_deref()
+                        .map(|id| log.short(id))
+                        .unwrap_or_default()
+                        .to_owned()
+                        .into(),
+                ]);
+            }
+            let _ = cx.ui.table(&table)?;
+        }
+    }
+    Ok(())
+}
+
+fn origin(blame: &Blame) -> wire::CellOrigin {
+    let (entry, actor) = match &blame.origin {
+        Origin::Operation(entry) => (Some(entry), Some(entry.actor.clone())),
+        // Whoever used `orch` first did not set what stood there.
+        Origin::Found(entry) => (Some(entry), None),
+        Origin::NotJournalled => (None, None),
+    };
+    wire::CellOrigin {
+        column: blame.column.clone(),
+        value: blame.value.clone(),
+        actor,
+        ts: entry.map(|entry| entry.ts.clone()),
+        command: entry.map(|entry| operation::command(entry)),
+        op: entry.map(|entry| entry.id.clone()),
+    }
+}
+
+/// The shape of an operation.
+fn shape(entry: Entry) -> wire::Operation {
+    let own = |spelled: &str| log::value(spelled).map(Cow::into_owned);
+    let changes = entry.changes.into_iter().map(|change| wire::RowChange {
+        file: change.file,
+        row: change.row,
+        kind: match change.kind {
+            RowChangeKind::Insert => "insert",
+            RowChangeKind::Set => "set",
+            RowChangeKind::Remove => "remove",
+        }
+        .to_owned(),
+        cells: change
+            .cells
+            .into_iter()
+            .map(|(column, (before, after))| (column, [own(&before), own(&after)]))
+            .filter(|(_, [before, after])| before != after)
+            .collect(),
+    });
+    let locks = entry.locks.into_iter().map(|lock| wire::LockChange {
+        name: lock.name,
+        owner: lock.owner,
+        expires_at: lock.expires_at,
+        taken_from: lock.taken_from,
+    });
+    let forbidden = entry.forbidden.into_iter();
+    let took_back = entry.took_back.into_iter();
+    wire::Operation {
+        changes: changes.collect(),
+        locks: locks.collect(),
+        forbidden: forbidden
+            .map(|f| wire::Forbidden { code: f.code, file: f.file, row: f.row })
+            .collect(),
+        took_back: took_back
+            .map(|t| wire::TakenBack { file: t.file, row: t.row, op: t.op })
+            .collect(),
+        seq: entry.seq,
+        id: entry.id,
+        ts: entry.ts,
+        actor: entry.actor,
+        host: entry.host,
+        pid: entry.pid,
+        command: entry.command,
+        task: entry.task,
+        appr: entry.appr,
+        op_id: entry.op_id,
+        token: entry.token,
+        note: entry.note,
+        via: entry.via,
+        undoes: entry.undoes,
+        accepts: entry.accepts,
+        waivers: entry.waivers,
+        respelled: entry.respelled,
+        diff: entry.diff,
+        sha_in: entry.sha_in,
+        sha_out: entry.sha_out,
+        parents: entry.parents,
+        hash: entry.hash,
+    }
+}
