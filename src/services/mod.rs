@@ -3,6 +3,7 @@
 //! Not here: how they are called (`cli`), how changes reach the disk (`store`).
 
 pub mod archive;
+pub mod audit;
 pub mod change;
 pub mod claim;
 pub mod config;

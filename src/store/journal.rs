@@ -100,7 +100,12 @@ impl Journal {
                 Err(e) => return Err(Error::io("read", &path, &e)),
             }
         }
-        Ok(Self { months, ..Self::default() })
+        Ok(Self::of(months))
+    }
+
+    /// The journal that these files, of month and content, would be.
+    pub fn of(months: Vec<(String, Vec<u8>)>) -> Self {
+        Self { months, ..Self::default() }
     }
 
     /// Month and content of each file, oldest first.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 fn of_text(text: &str) -> Journal {
     let months = vec![("2026-01".to_owned(), text.as_bytes().to_vec())];
-    Journal { months, ..Journal::default() }
+    Journal::of(months)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_clock_set_back_puts_the_newest_line_into_an_earlier_file() {
         ("2025-12".to_owned(), format!("{root}\n{}\n", back.to_line()).into_bytes()),
         ("2026-01".to_owned(), format!("{late}\n").into_bytes()),
     ];
-    let journal = Journal { months, ..Journal::default() };
+    let journal = Journal::of(months);
     assert_eq!(journal.tip().seq, 4);
     assert_eq!(journal.tip().newest, Timestamp::parse_millis(&back.ts));
     assert_eq!(journal.last().unwrap().id, "back");

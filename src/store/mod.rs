@@ -41,6 +41,7 @@
 
 pub mod discover;
 pub mod entry;
+pub mod git;
 pub mod graph;
 pub mod journal;
 pub mod layout;

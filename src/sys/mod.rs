@@ -1,4 +1,5 @@
-//! The only contact with the outside: time, files, environment, randomness.
+//! The only contact with the outside: time, files, environment, randomness,
+//! programs.
 //!
 //! Lives here: one trait for each, the real one, and in [`sim`] the simulated
 //! one. Not here: what the files mean (`ledger`), in which order they are
@@ -14,6 +15,7 @@ mod clock;
 mod disk;
 mod env;
 mod fs;
+mod programs;
 pub mod sim;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ pub use clock::{Clock, Entropy};
 pub use disk::Disk;
 pub use env::Env;
 pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
+pub use programs::{Installed, Output, Programs};
 
 /// Everything a command can reach outside of its own memory. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +37,8 @@ pub struct Sys {
     pub env: Arc<dyn Env>,
     /// Random bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// Other programs, such as git.
+    pub programs: Arc<dyn Programs>,
 }
 
 impl Sys {
@@ -44,6 +49,7 @@ impl Sys {
             fs: Arc::new(Disk),
             env: Arc::new(env::Process),
             entropy: Arc::new(clock::Kernel),
+            programs: Arc::new(Installed),
         }
     }
 

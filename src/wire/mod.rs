@@ -4,6 +4,7 @@
 //! canonical column names; an empty cell is `null`; unknown columns sit in
 //! `extra`. Only this module derives serde for ledger data.
 
+pub mod audit;
 pub mod change;
 pub mod line;
 pub mod list;

@@ -1,5 +1,6 @@
 //! The kinds of answers and their JSON Schemas (draft 2020-12).
 
+use crate::wire::audit::Audit;
 use crate::wire::change::Change;
 use crate::wire::list::{
     Config, Findings, LeaseList, Made, NextList, Shown, Status, TaskListShape,
@@ -24,6 +25,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("task.show", "orch show ID", of::<Shown>()),
         ("lease.list", "orch leases", of::<LeaseList>()),
         ("journal.log", "orch log [ID]", of::<LogListShape>()),
+        ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),
         ("config", "orch config", of::<Config>()),
         ("doctor", "orch doctor", of::<Findings>()),

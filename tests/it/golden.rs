@@ -22,6 +22,7 @@ macro_rules! golden {
 golden! {
     add = "add";
     archive = "archive";
+    audit = "audit";
     claim = "claim";
     completions = "completions";
     config = "config";

@@ -129,6 +129,7 @@ const LIFE: &[&str] = &[
     "log",
     "log --limit 3",
     "log T-1 --blame",
+    "audit verify",
 ];
 
 #[test]

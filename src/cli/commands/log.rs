@@ -52,8 +52,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
     let mut next = Vec::new();
     let damaged = journal.damaged();
     if damaged > 0 {
-        let lines = if damaged == 1 { "a line" } else { "lines" };
-        let warning = format!("{lines} of the journal cannot be read; they are not shown");
+        let warning = match damaged {
+            1 => "a line of the journal cannot be read and is not shown".to_owned(),
+            n => format!("{n} lines of the journal cannot be read and are not shown"),
+        };
         cx.ui.warning(&warning);
         warnings.push(warning);
         next.push(cx.command("audit verify", None));

@@ -4,6 +4,7 @@
 
 mod add;
 mod archive;
+mod audit;
 mod claim;
 mod completions;
 mod config;
@@ -83,6 +84,7 @@ commands! {
     "reap", "Take expired leases back", reap::ReapArgs, reap::run;
     "status", "Show how things stand", status::StatusArgs, status::run;
     "log", "Show what was done, by whom and when", log::LogArgs, log::run;
+    "audit", "Look whether the journal is whole", audit::AuditArgs, audit::run;
     "archive", "Move closed rows to the archive", archive::ArchiveArgs, archive::run;
     "fmt", "Align the ledgers' tables", fmt::FmtArgs, fmt::run;
     "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;

@@ -7,6 +7,7 @@
 
 mod env;
 mod fault;
+mod programs;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use env::SimEnv;
 pub use fault::{FaultFs, is_crash};
+pub use programs::SimPrograms;
 
 use super::{Clock, Disk, Entropy, Fs, Sys};
 
@@ -28,6 +30,8 @@ pub struct Sim {
     pub env: Arc<SimEnv>,
     /// Randomness.
     pub entropy: Arc<SimEntropy>,
+    /// Other programs.
+    pub programs: Arc<SimPrograms>,
 }
 
 impl Sim {
@@ -38,6 +42,7 @@ impl Sim {
             fs: Arc::new(FaultFs::new(Arc::new(Disk))),
             env: Arc::new(SimEnv::new(cwd)),
             entropy: Arc::new(SimEntropy::new(1)),
+            programs: Arc::new(SimPrograms::default()),
         }
     }
 
@@ -48,6 +53,7 @@ impl Sim {
             fs: Arc::clone(&self.fs) as Arc<dyn Fs>,
             env: self.env.clone(),
             entropy: self.entropy.clone(),
+            programs: self.programs.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::shell;
 use orch::ledger::unified::unified;
 use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv};
-use orch::sys::{Disk, Sys};
+use orch::sys::{Disk, Installed, Sys};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -185,6 +185,8 @@ impl Workspace {
             fs: self.fs.clone(),
             env: Arc::new(env),
             entropy: self.entropy.clone(),
+            // Real git, in a repository of the test's own.
+            programs: Arc::new(Installed),
         }
     }
 
