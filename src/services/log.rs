@@ -10,9 +10,10 @@ use crate::ledger::table::{is_empty_value, trim};
 use crate::ledger::tasks::{RowId, TaskLedger};
 use crate::model::field::{ApprovalField, TaskField};
 use crate::model::operation::Column;
-use crate::store::entry::{Entry, RowChange, RowChangeKind};
+use crate::store::entry::{Entry, RowChange, RowChangeKind, sha256_hex};
 use crate::store::graph::{Graph, Line};
 use crate::store::journal::{APPROVALS, Journal, Named, TASKS, read};
+use crate::store::layout::Layout;
 use crate::store::snapshot::Snapshot;
 use memchr::memmem;
 use std::borrow::Cow;
@@ -127,6 +128,13 @@ impl<'j> Log<'j> {
         id.get(..(before.max(after) + 1).max(SHORTEST_SHOWN)).unwrap_or(id)
     }
 
+    /// Whether a file is as the newest operation that wrote it left it.
+    fn is_as_left(&self, path: &str, sha: &str) -> bool {
+        let mut newest = self.graph.lines().iter().rev();
+        let left = newest.find_map(|line| read(*line).sha_out.remove(path));
+        left.is_some_and(|left| left == sha)
+    }
+
     /// Who set each cell of a row last, in the order of the columns; empty
     /// cells that nobody ever set are left out.
     pub fn blame(&self, snapshot: &Snapshot<'_>, id: &str) -> Result<Vec<Blame>> {
@@ -150,6 +158,9 @@ impl<'j> Log<'j> {
         }
         let first = self.graph.lines().first().map(|line| read(*line));
         let genesis = first.filter(|entry| entry.command == "genesis").map(|e| light(&e));
+        // Only of a file that nobody edited since is it known what stood there.
+        let as_left = now.as_ref().is_none_or(|row| self.is_as_left(&row.path, &row.sha));
+        let genesis = genesis.filter(|_| as_left);
         let cells = match now {
             Some(row) => row.cells,
             None => set.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect(),
@@ -200,7 +211,8 @@ pub enum Origin {
     Operation(Box<Entry>),
     /// It stood there at first use, when this line was written.
     Found(Box<Entry>),
-    /// A hand edit that no operation has journalled yet, or no journal at all.
+    /// No operation has journalled it: a hand edit, a cell of a file that was
+    /// edited since, or no journal at all.
     NotJournalled,
 }
 
@@ -221,28 +233,36 @@ fn light(entry: &Entry) -> Entry {
 struct RowNow {
     /// The ledger it belongs to, as rows of the journal name it.
     file: &'static str,
+    /// The file it stands in, and its hash.
+    path: String,
+    sha: String,
     /// Column and value; empty is empty.
     cells: Vec<(String, String)>,
 }
 
 fn row_now(snapshot: &Snapshot<'_>, id: &str) -> Result<Option<RowNow>> {
+    let sha = |text: &str| sha256_hex(text.as_bytes());
     let of_task = |ledger: &TaskLedger<'_>| {
         let row = *ledger.rows_of(id).first()?;
-        Some(RowNow { file: TASKS, cells: task_cells(ledger, row) })
+        let (path, sha) = (ledger.path().to_owned(), sha(ledger.grid().text()));
+        Some(RowNow { file: TASKS, path, sha, cells: task_cells(ledger, row) })
     };
     if let Some(row) = of_task(&snapshot.tasks) {
         return Ok(Some(row));
     }
     if let Some(year) = snapshot.archived(id)? {
         let text = snapshot.archives()?.get(&year).map_or("", String::as_str);
-        return Ok(of_task(&TaskLedger::parse_any(text, "archive")));
+        let layout = Layout::new("/");
+        let path = layout.display(&layout.archive_tasks(year));
+        return Ok(of_task(&TaskLedger::parse_any(text, &path)));
     }
     let approvals = &snapshot.approvals;
     let row = approvals.rows().find(|row| approvals.approval(*row).id == id);
     Ok(row.map(|row| {
         let cell = |field| approvals.cell(row, field).unwrap_or_default().into_owned();
         let cells = ApprovalField::ALL.into_iter().map(|f| (f.name().to_owned(), cell(f)));
-        RowNow { file: APPROVALS, cells: cells.collect() }
+        let (path, sha) = (approvals.path().to_owned(), sha(approvals.grid().text()));
+        RowNow { file: APPROVALS, path, sha, cells: cells.collect() }
     }))
 }
 

@@ -4,7 +4,7 @@
 //! means for the journal (`services::audit`). Invariant: where git is not
 //! installed or the workspace is in no repository, there is no [`Git`].
 
-use crate::store::graph::Line;
+use crate::store::graph::{self, Line};
 use crate::store::layout::Layout;
 use crate::sys::Sys;
 use std::collections::{HashMap, HashSet};
@@ -169,8 +169,7 @@ impl<'s> Git<'s> {
 
 /// The hashes of the lines in a file.
 fn hashes(bytes: &[u8]) -> HashSet<String> {
-    let lines = bytes.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-    lines.filter_map(Line::parse).map(|line| line.hash.to_owned()).collect()
+    graph::lines(bytes).filter_map(Line::parse).map(|line| line.hash.to_owned()).collect()
 }
 
 fn is_journal(path: &str) -> bool {

@@ -88,6 +88,18 @@ fn digest(digits: &[u8]) -> Option<&str> {
     fits.then(|| std::str::from_utf8(digits).ok()).flatten()
 }
 
+/// The lines of a file, without their ends. A line end too many is no line.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let mut rest = bytes;
+    let each = std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = (!rest.is_empty()).then(|| &rest[..end]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+        line
+    });
+    each.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
+}
+
 /// The lines that no line names as its parent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Heads<'j> {

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::history::{PastChange, TaskHistory};
 use crate::model::time::Timestamp;
 use crate::store::entry::{Entry, RowChange, RowChangeKind};
-use crate::store::graph::{Graph, Heads, Line};
+use crate::store::graph::{self, Graph, Heads, Line};
 use crate::store::layout::{LEDGER, Layout};
 use crate::store::replace::{Target, resolve, resolve_dir};
 use crate::sys::{FileKind, Sys};
@@ -118,12 +118,8 @@ impl Journal {
         self.months.iter().all(|(_, bytes)| bytes.is_empty())
     }
 
-    fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> + Clone {
-        self.months
-            .iter()
-            .flat_map(|(_, bytes)| bytes.split(|b| *b == b'\n'))
-            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-            .filter(|line| !line.is_empty())
+    fn lines(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.months.iter().flat_map(|(_, bytes)| graph::lines(bytes))
     }
 
     /// Lines that hold a piece of text, oldest first.
@@ -178,7 +174,7 @@ impl Journal {
                 serde_json::from_slice(self.lines_with(own.as_bytes()).next()?).ok()
             })
             .max_by_key(|entry: &Entry| entry.seq)
-            .or_else(|| self.lines().rev().find_map(|line| serde_json::from_slice(line).ok()))
+            .or_else(|| self.lines().filter_map(|line| serde_json::from_slice(line).ok()).last())
     }
 
     /// The newest time of the heads: a lower bound for now.

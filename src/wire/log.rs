@@ -173,12 +173,12 @@ pub struct CellOrigin {
     /// What stands there.
     pub value: Option<String>,
     /// Who set it; `null` where it stood there at first use, or where a hand
-    /// edit is not journalled yet.
+    /// edit that is not journalled yet may have set it.
     pub actor: Option<String>,
     /// When, UTC with milliseconds.
     pub ts: Option<String>,
     /// By which command; `genesis` for what stood there at first use, `null`
-    /// for a hand edit that is not journalled yet.
+    /// where a hand edit that is not journalled yet may have set it.
     pub command: Option<String>,
     /// By which operation.
     pub op: Option<String>,

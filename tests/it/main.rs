@@ -15,6 +15,7 @@ mod examples;
 mod faults;
 mod golden;
 mod laws;
+mod log;
 mod processes;
 #[path = "../props/laws.rs"]
 mod props;
