@@ -112,6 +112,17 @@ pub struct Error {
     pub place: Option<Place>,
     /// One whole command that is safe to type next.
     pub hint: Option<String>,
+    /// What only some errors have.
+    pub aside: Option<Box<Aside>>,
+}
+
+/// What goes with an error besides its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// The task or approval that it is about, for records.
+    pub subject: Option<String>,
+    /// What else was noticed on the way.
+    pub warnings: Vec<String>,
 }
 
 /// The library's result.
@@ -120,7 +131,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of a kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), place: None, hint: None }
+        Self { kind, message: message.into(), place: None, hint: None, aside: None }
     }
 
     /// Bad arguments or settings.
@@ -146,6 +157,22 @@ impl Error {
     /// I/O: the action, the path and the system's reason.
     pub fn io(action: &str, path: &std::path::Path, source: &std::io::Error) -> Self {
         Self::new(ErrorKind::Failed, format!("cannot {action} `{}`: {source}", path.display()))
+    }
+
+    /// Adds what it is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.aside.get_or_insert_default().subject = Some(subject.into());
+        self
+    }
+
+    /// Adds what was noticed on the way.
+    #[must_use]
+    pub fn noticed(mut self, warnings: Vec<String>) -> Self {
+        if !warnings.is_empty() {
+            self.aside.get_or_insert_default().warnings = warnings;
+        }
+        self
     }
 
     /// Adds the one safe next command.

@@ -10,7 +10,8 @@ use crate::ledger::tasks::shell_word;
 use crate::model::time::Timestamp;
 use crate::services::change::{self, Change, Changed, Decision, OpId};
 use crate::services::context::{Context, Identity, Mode};
-use crate::store::snapshot::Snapshot;
+use crate::services::hand_edits;
+use crate::store::snapshot::{Files, Snapshot};
 use crate::sys::Sys;
 use crate::wire::{self, Envelope};
 use clap::{ArgMatches, FromArgMatches};
@@ -29,6 +30,8 @@ pub struct Cx<'a> {
     pub ui: Ui<'a>,
     /// Options of every command.
     pub global: Global,
+    /// The exit number of a program that was run in our place.
+    pub(super) program_exit: Cell<Option<u8>>,
     /// Whether stdin was read: it can be only once.
     stdin_read: Cell<bool>,
 }
@@ -55,7 +58,8 @@ impl<'a> Cx<'a> {
         match Global::from_arg_matches(leaf) {
             Ok(global) => {
                 ui.set_quiet(global.quiet);
-                Ok(Self { sys, ui, global, stdin_read: Cell::new(false) })
+                let program_exit = Cell::new(None);
+                Ok(Self { sys, ui, global, program_exit, stdin_read: Cell::new(false) })
             }
             Err(e) => Err((ui, Error::usage(e.to_string()))),
         }
@@ -68,6 +72,16 @@ impl<'a> Cx<'a> {
             self.ui.warning(warning);
         }
         Ok(ctx)
+    }
+
+    /// Warns a reader of what was edited outside `orch` since the newest
+    /// operation.
+    pub fn look(&mut self, ctx: &mut Context, files: &Files) -> Result<()> {
+        for warning in hand_edits::for_readers(ctx, files)? {
+            self.ui.warning(&warning);
+            ctx.warnings.push(warning);
+        }
+        Ok(())
     }
 
     /// A text that was typed, or stdin where it is `-`.
@@ -209,27 +223,13 @@ impl<'a> Cx<'a> {
         decide: &dyn Fn(&Asked<'_>) -> Result<Decision>,
     ) -> End {
         let ctx = self.context(Mode::Change)?;
-        let who = ctx.identity(self.global.actor.as_deref())?;
-        let note = self.option_text(args.note)?;
-        if args.op_id.as_deref().is_some_and(|key| key.trim().is_empty()) {
-            return Err(Error::usage(
-                "`--op-id` is empty; leave it out, or give a key of your own",
-            ));
-        }
-        let change = Change {
-            command: verb.command,
-            who: who.clone(),
-            note: note.clone(),
-            dry_run: args.dry_run,
-            op_id: args
-                .op_id
-                .map(|key| OpId { key, arguments: format!("{} {note:?} {request:?}", who.actor) }),
-        };
+        let change = self.asked(&ctx, verb.command, args, request)?;
+        let (who, note) = (&change.who, &change.note);
         let changed = change::run(
             &ctx,
             &change,
             &|snapshot, now| {
-                decide(&Asked { ctx: &ctx, snapshot, who: &who, note: note.as_deref(), now })
+                decide(&Asked { ctx: &ctx, snapshot, who, note: note.as_deref(), now })
             },
             &|report| {
                 let find = |id: &str| {
@@ -243,18 +243,51 @@ impl<'a> Cx<'a> {
                 serde_json::to_value(answer).unwrap_or_default()
             },
         )?;
-        let committed = changed.data.get("op").is_some_and(|op| !op.is_null()) && !args.dry_run;
-        let end = self.tell(verb, &who, &changed);
-        let told = match end.and_then(|()| self.ui.finish().map(|_| ())) {
+        let end = self.tell(verb, who, &changed);
+        self.told(&change, &changed, end)?;
+        Ok(changed.nothing_ready.then_some(ErrorKind::NothingReady))
+    }
+
+    /// What a changing command asks, with everything that `--op-id` stands for.
+    pub(super) fn asked<R: std::fmt::Debug>(
+        &self,
+        ctx: &Context,
+        command: &'static str,
+        args: ChangeArgs,
+        request: &R,
+    ) -> Result<Change> {
+        let who = ctx.identity(self.global.actor.as_deref())?;
+        let note = self.option_text(args.note)?;
+        if args.op_id.as_deref().is_some_and(|key| key.trim().is_empty()) {
+            return Err(Error::usage(
+                "`--op-id` is empty; leave it out, or give a key of your own",
+            ));
+        }
+        let arguments = format!("{} {note:?} {request:?}", who.actor);
+        let op_id = args.op_id.map(|key| OpId { key, arguments });
+        Ok(Change { command, who, note, dry_run: args.dry_run, op_id })
+    }
+
+    /// Hands the answer to a change on: what cannot be said of a change that is
+    /// committed must not look as if it were not.
+    pub(super) fn told(
+        &mut self,
+        change: &Change,
+        changed: &Changed,
+        end: Result<()>,
+    ) -> Result<()> {
+        for warning in &changed.warnings {
+            self.ui.warning(warning);
+        }
+        let committed = changed.data.get("op").is_some_and(|op| !op.is_null()) && !change.dry_run;
+        match end.and_then(|()| self.ui.finish().map(|_| ())) {
             Err(mut error) if committed && error.kind == ErrorKind::Failed => {
                 error.kind = ErrorKind::Committed;
                 error.message = format!("the change is committed, but: {}", error.message);
                 Err(error)
             }
             other => other,
-        };
-        told?;
-        Ok(changed.nothing_ready.then_some(ErrorKind::NothingReady))
+        }
     }
 
     fn tell(&mut self, verb: &Verb, who: &Identity, changed: &Changed) -> Result<()> {
@@ -262,7 +295,7 @@ impl<'a> Cx<'a> {
             serde_json::from_value(changed.data.clone()).unwrap_or_default();
         let next = crate::cli::render::change::next(self, who, &answer, changed.nothing_ready);
         if self.global.format() == Format::Json {
-            return self.json(verb.kind, &changed.data, &[], &next);
+            return self.json(verb.kind, &changed.data, &changed.warnings, &next);
         }
         if let Some(diff) = &answer.diff {
             let _ = self.ui.diff(diff)?;

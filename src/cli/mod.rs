@@ -27,8 +27,10 @@ pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Wr
     let verb =
         argv.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| commands::is_verb(arg));
     let help = verb.map_or("orch --help".to_owned(), |verb| format!("orch {verb} --help"));
-    let wants_json = argv.iter().skip(1).any(|arg| arg == "--json" || arg == "--format=json")
-        || argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    // What stands behind `--` is another program's.
+    let own = argv.split(|arg| arg == "--").next().unwrap_or_default();
+    let wants_json = own.iter().skip(1).any(|arg| arg == "--json" || arg == "--format=json")
+        || own.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
     let mut ui = Ui::new(out, err, options(sys));
     let matches = match args::parse(argv) {
         Ok(matches) => matches,
@@ -36,11 +38,12 @@ pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Wr
     };
     let mut cx = match Cx::new(sys, ui, &matches) {
         Ok(cx) => cx,
-        Err((mut ui, error)) => return finish(&mut ui, Err(error), wants_json),
+        Err((mut ui, error)) => return finish(&mut ui, Err(error), wants_json, None),
     };
     let end = commands::dispatch(&mut cx, &matches).map_err(|error| with_hint(&cx, error, &help));
     let json = cx.global.format() == Format::Json;
-    finish(&mut cx.ui, end, json)
+    let program_exit = cx.program_exit.get();
+    finish(&mut cx.ui, end, json, program_exit)
 }
 
 fn options(sys: &Sys) -> Options {
@@ -68,7 +71,8 @@ fn with_hint(cx: &Cx<'_>, mut error: Error, help: &str) -> Error {
         (Some(_), Some(rest)) if !rest.ends_with("--help") => cx.command(rest, None),
         _ => hint,
     };
-    let acts = hint.ends_with(" next") || hint.ends_with(" status");
+    let ours = hint.starts_with("orch ");
+    let acts = ours && (hint.ends_with(" next") || hint.ends_with(" status"));
     error.hint = Some(match &cx.global.actor {
         Some(actor) if acts => format!("{hint} --as {}", crate::ledger::tasks::shell_word(actor)),
         _ => hint,
@@ -76,13 +80,17 @@ fn with_hint(cx: &Cx<'_>, mut error: Error, help: &str) -> Error {
     error
 }
 
-/// Writes what is left and turns the end of a command into a number.
-fn finish(ui: &mut Ui<'_>, end: answer::End, json: bool) -> u8 {
+/// Writes what is left and turns the end of a command into a number: that of
+/// the program which was run in our place, where one was.
+fn finish(ui: &mut Ui<'_>, end: answer::End, json: bool, program_exit: Option<u8>) -> u8 {
     let number = match end {
-        Ok(None) => exit::SUCCESS,
+        Ok(None) => program_exit.unwrap_or(exit::SUCCESS),
         Ok(Some(kind)) => exit::number(kind),
         Err(error) => {
-            let number = exit::number(error.kind);
+            for warning in error.aside.iter().flat_map(|aside| &aside.warnings) {
+                ui.warning(warning);
+            }
+            let number = program_exit.unwrap_or(exit::number(error.kind));
             if json {
                 let message = error.to_string();
                 let object =
@@ -113,7 +121,7 @@ fn said_by_clap(ui: &mut Ui<'_>, error: &clap::Error, help: &str, json: bool) ->
         let colored = ui.options().color_out;
         let text = if colored { text.ansi().to_string() } else { text.to_string() };
         let _ = ui.emit(|out, _| write!(out, "{text}"));
-        return finish(ui, Ok(None), false);
+        return finish(ui, Ok(None), false, None);
     }
     let plain = text.to_string();
     let said: Vec<&str> = plain
@@ -123,5 +131,5 @@ fn said_by_clap(ui: &mut Ui<'_>, error: &clap::Error, help: &str, json: bool) ->
         .filter(|line| !line.starts_with("Usage: ") && !line.starts_with("For more information"))
         .collect();
     let message = said.join("; ").replace(":; ", ": ");
-    finish(ui, Err(Error::new(ErrorKind::Usage, message).hint(help)), json)
+    finish(ui, Err(Error::new(ErrorKind::Usage, message).hint(help)), json, None)
 }

@@ -65,6 +65,11 @@ impl Edits {
         Ok(())
     }
 
+    /// Forgets the edits inside a range, those at its end included.
+    pub fn remove_within(&mut self, range: &Range<usize>) {
+        self.0.retain(|e| e.span.end < range.start || e.span.start > range.end);
+    }
+
     /// The text with every edit made; one allocation of the right size.
     pub fn apply(&self, text: &str) -> String {
         let grown: usize = self.0.iter().map(|e| e.text.len()).sum();

@@ -8,9 +8,13 @@
 pub mod approvals;
 mod archive;
 pub mod cell;
+pub mod change;
+pub mod compare;
+pub mod document;
 pub mod edit;
 pub mod flags;
 pub mod format;
+pub mod patch;
 pub mod render;
 mod row;
 pub mod scan;

@@ -42,29 +42,50 @@ pub struct Rendered {
     pub archives: BTreeMap<i32, String>,
 }
 
-/// Turns operations into texts.
+/// Turns operations into texts, and reads them again.
+///
+/// # Errors
+/// As [`spell`] and [`check`].
+pub fn render(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<Rendered> {
+    let rendered = spell(documents, operations)?;
+    if let Some(new) = &rendered.tasks {
+        check(documents.tasks, &TaskLedger::parse_any(new, documents.tasks.path()), operations)?;
+    }
+    Ok(rendered)
+}
+
+/// Makes sure that the new ledger says what the operations meant.
+///
+/// # Errors
+/// `Usage` for a value that would be read otherwise than it was given.
+pub fn check(
+    before: &TaskLedger<'_>,
+    after: &TaskLedger<'_>,
+    operations: &[Operation],
+) -> Result<()> {
+    verify(before, after, operations)
+}
+
+/// Turns operations into texts. Whoever writes them calls [`check`] first.
 ///
 /// # Errors
 /// `Usage` for values that no cell can take, `LedgerInvalid` where a column is
 /// missing or the text would not read back as written, `NotFound` and
 /// `LedgerInvalid` as [`TaskLedger::find`].
-pub fn render(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<Rendered> {
+pub fn spell(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<Rendered> {
     let ledger = documents.tasks;
     let text = ledger.grid().text();
     let mut edits = Edits::new();
     let mut rendered = Rendered::default();
-    let mut touched: Vec<String> = Vec::new();
     // Rows on their way to an archive, by its year and the table they leave.
     let mut archived: BTreeMap<(i32, usize), Vec<RowId>> = BTreeMap::new();
     for operation in operations {
         match operation {
             Operation::AddTask { id, cells } => {
                 add_task(ledger, id, cells, &mut edits)?;
-                touched.push(id.clone());
             }
             Operation::SetTask { id, cells } => {
                 set_task(ledger, id, cells, &mut edits)?;
-                touched.push(id.clone());
             }
             Operation::SetDetail { id, title, text: detail } => {
                 set_detail(ledger, id, title, detail, &mut edits)?;
@@ -78,7 +99,6 @@ pub fn render(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result
             Operation::Unarchive { id, year, cells } => {
                 let archive = documents.archives.get(year).map_or("", String::as_str);
                 rendered.archives.insert(*year, unarchive(ledger, id, archive, cells, &mut edits)?);
-                touched.push(id.clone());
             }
             Operation::FormatTasks => format::align(ledger.grid(), &mut edits)?,
             Operation::FormatApprovals => {
@@ -98,9 +118,7 @@ pub fn render(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result
         rendered.archives.insert(year, archive);
     }
     if !edits.is_empty() {
-        let new = edits.apply(text);
-        verify(ledger, &new, &touched, operations)?;
-        rendered.tasks = Some(new);
+        rendered.tasks = Some(edits.apply(text));
     }
     Ok(rendered)
 }

@@ -79,8 +79,17 @@ pub(super) fn insert_lines(
     lines: &[&str],
     edits: &mut Edits,
 ) -> Result<()> {
+    insert_after(grid, last_row(grid, table), lines, edits)
+}
+
+/// Inserts lines behind a row, with its line end and its prefix.
+pub(super) fn insert_after(
+    grid: &Grid<'_>,
+    above: &Row,
+    lines: &[&str],
+    edits: &mut Edits,
+) -> Result<()> {
     let text = grid.text();
-    let above = last_row(grid, table);
     let end = source::line_end(text, above.span.range().end);
     let ending = source::line_ending_near(text, above.span.range().start);
     let prefix = grid.prefix(above);

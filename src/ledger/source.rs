@@ -17,6 +17,7 @@ pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// `LedgerInvalid` with line and column (and the byte offset in the message)
 /// for text that is not UTF-8 or holds NUL, and for files over [`MAX_BYTES`].
 pub fn text<'a>(bytes: &'a [u8], path: &str) -> Result<&'a str> {
+    unmerged(bytes, path)?;
     if bytes.len() > MAX_BYTES {
         return Err(Error::invalid(format!(
             "the file has {} bytes, more than the {MAX_BYTES} that a ledger may have",
@@ -43,6 +44,26 @@ fn unreadable(bytes: &[u8], at: usize, path: &str, what: &str) -> Error {
     Error::invalid(format!("the byte 0x{byte:02x} at offset {at} {what}; nothing was changed"))
         .at(path, line, column)
         .hint("orch doctor")
+}
+
+/// Refuses a file in which git left two versions of some lines.
+fn unmerged(bytes: &[u8], path: &str) -> Result<()> {
+    let at_line = |mark: &[u8]| {
+        memchr::memmem::find_iter(bytes, mark).find(|at| *at == 0 || bytes[at - 1] == b'\n')
+    };
+    let (Some(ours), Some(theirs)) = (at_line(b"<<<<<<< "), at_line(b">>>>>>> ")) else {
+        return Ok(());
+    };
+    if ours > theirs || !bytes[ours..theirs].windows(9).any(|w| w.starts_with(b"\n=======")) {
+        return Ok(());
+    }
+    let line = |at: usize| memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
+    let message = format!(
+        "lines {} to {} are an unresolved merge: git left both versions between its marks",
+        line(ours),
+        line(theirs)
+    );
+    Err(Error::invalid(message).at(path, line(ours), 1).hint("git status"))
 }
 
 /// Where the text begins behind a byte order mark.

@@ -8,7 +8,7 @@ use crate::model::field::TaskField;
 use crate::model::operation::Column;
 use crate::model::task::Task;
 use std::borrow::Cow;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ops::Range;
 
 /// The task tables of one document, as one ledger.
@@ -20,6 +20,8 @@ pub struct TaskLedger<'a> {
     /// Rows sorted by id, made once look-ups become many.
     index: OnceCell<Vec<RowId>>,
     lookups: Cell<u32>,
+    /// The newest look-up: a command asks for one task many times over.
+    last: RefCell<Option<(String, Vec<RowId>)>>,
 }
 
 /// From how many look-ups on an index costs less than looking through the rows.
@@ -62,7 +64,14 @@ impl<'a> TaskLedger<'a> {
                 Header { columns, names, extra }
             })
             .collect();
-        Self { grid, tables, path: path.to_owned(), index: OnceCell::new(), lookups: Cell::new(0) }
+        Self {
+            grid,
+            tables,
+            path: path.to_owned(),
+            index: OnceCell::new(),
+            lookups: Cell::new(0),
+            last: RefCell::new(None),
+        }
     }
 
     /// The text with its tables.
@@ -168,6 +177,15 @@ impl<'a> TaskLedger<'a> {
 
     /// Every row with this id.
     pub fn rows_of(&self, id: &str) -> Vec<RowId> {
+        if let Some((_, rows)) = self.last.borrow().as_ref().filter(|(last, _)| last == id) {
+            return rows.clone();
+        }
+        let rows = self.look_up(id);
+        *self.last.borrow_mut() = Some((id.to_owned(), rows.clone()));
+        rows
+    }
+
+    fn look_up(&self, id: &str) -> Vec<RowId> {
         let escaped: Cow<'_, str> =
             if id.contains('|') { Cow::Owned(id.replace('|', "\\|")) } else { Cow::Borrowed(id) };
         if is_empty_value(&escaped) {

@@ -127,6 +127,60 @@ fn first_lines(text: &str, count: usize) -> &str {
     &text[..end.map_or(text.len(), |n| n + 1)]
 }
 
+/// The text before a change of one file, from the text after it and the diff;
+/// `None` where the diff does not fit, or the file was not there before.
+pub fn revert(diff: &str, path: &str, after: &str) -> Option<String> {
+    let (old, new) = (quoted(&format!("a/{path}")), quoted(&format!("b/{path}")));
+    let after = lines(after);
+    let mut rest = lines(diff).into_iter().peekable();
+    let (mut out, mut at, mut found) = (String::new(), 0, false);
+    while let Some(line) = rest.next() {
+        let from = line.strip_prefix("--- ")?.trim_end_matches('\n');
+        let to = rest.next()?.strip_prefix("+++ ")?.trim_end_matches('\n');
+        let is_it = from == old && to == new;
+        found |= is_it;
+        while let Some(head) = rest.next_if(|line| line.starts_with("@@ ")) {
+            let (mut removed, (start, mut added)) = counts(head)?;
+            let hunk_at = if added > 0 { start.checked_sub(1)? } else { start };
+            let (mut was, mut is): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+            while removed > 0 || added > 0 {
+                let line = rest.next()?;
+                let cut = rest.next_if(|next| next.starts_with('\\')).map(|_| '\n');
+                let text = line.get(1..)?;
+                let text = cut.map_or(text, |end| text.trim_end_matches(end));
+                let (in_old, in_new) = (!line.starts_with('+'), !line.starts_with('-'));
+                removed = removed.checked_sub(usize::from(in_old))?;
+                added = added.checked_sub(usize::from(in_new))?;
+                was.extend(in_old.then_some(text));
+                is.extend(in_new.then_some(text));
+            }
+            if is_it {
+                out.extend(after.get(at..hunk_at)?.iter().copied());
+                at = hunk_at + is.len();
+                if after.get(hunk_at..at)? != is {
+                    return None;
+                }
+                out.extend(was);
+            }
+        }
+    }
+    out.extend(after.get(at..)?.iter().copied());
+    found.then_some(out)
+}
+
+/// What a hunk's head says: how many old lines; where the new ones are, and how
+/// many.
+fn counts(head: &str) -> Option<(usize, (usize, usize))> {
+    let mut words = head.split(' ').skip(1);
+    let mut range = |mark: char| {
+        let word = words.next()?.strip_prefix(mark)?;
+        let (line, count) = word.split_once(',').unwrap_or((word, "1"));
+        Some((line.parse().ok()?, count.parse().ok()?))
+    };
+    let (_, removed): (usize, usize) = range('-')?;
+    Some((removed, range('+')?))
+}
+
 /// A path as git quotes it where it holds other than plain characters.
 fn quoted(path: &str) -> String {
     let plain = path.bytes().all(|b| (b' '..0x7f).contains(&b) && !matches!(b, b'"' | b'\\'));

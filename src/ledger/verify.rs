@@ -6,12 +6,11 @@ use crate::ledger::table::is_empty_value;
 use crate::ledger::tasks::TaskLedger;
 use crate::model::operation::Operation;
 
-/// Reads the new text again: the same tables, every touched task once with the
+/// Looks at the new text, read again: the same tables, every touched task once with the
 /// values that were set, cells where pulldown-cmark sees them.
 pub(super) fn verify(
     before: &TaskLedger<'_>,
-    new: &str,
-    touched: &[String],
+    after: &TaskLedger<'_>,
     operations: &[Operation],
 ) -> Result<()> {
     let wrong = |what: &str| {
@@ -19,7 +18,7 @@ pub(super) fn verify(
             "the value cannot stand in this ledger: {what}; nothing was changed"
         )))
     };
-    let after = TaskLedger::parse_any(new, before.path());
+    let new = after.grid().text();
     let moved: isize = operations
         .iter()
         .map(|o| match o {
@@ -35,7 +34,13 @@ pub(super) fn verify(
     if after.grid().rows.len() != rows {
         return wrong("it would make or end a row");
     }
-    for id in touched {
+    for operation in operations {
+        let (Operation::AddTask { id, .. }
+        | Operation::SetTask { id, .. }
+        | Operation::Unarchive { id, .. }) = operation
+        else {
+            continue;
+        };
         let row = match after.find(id) {
             Ok(row) => row,
             // It is there, but its id is no longer in the cell of the id.

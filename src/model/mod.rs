@@ -9,6 +9,8 @@ pub mod duration;
 pub mod field;
 pub mod history;
 pub mod id;
+pub mod lock;
+pub mod lock_name;
 pub mod operation;
 pub mod outcome;
 pub mod size;

@@ -24,6 +24,8 @@ pub struct Outcome {
     pub nothing_ready: bool,
     /// Tasks that moved to or from an archive.
     pub archived: Vec<(String, i32)>,
+    /// What an `undo` or `redo` took back.
+    pub undone: Option<Undone>,
 }
 
 impl Outcome {
@@ -34,6 +36,21 @@ impl Outcome {
             _ => Self { tasks: Some(ids.to_vec()), ..Self::default() },
         }
     }
+}
+
+/// An operation that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// Its id.
+    pub id: String,
+    /// Its command; that of the first one where an undo was taken back.
+    pub command: String,
+    /// Who gave it.
+    pub actor: String,
+    /// The rows it was about.
+    pub rows: Vec<String>,
+    /// Whether `redo` can make it again: a lease is never given back.
+    pub redoable: bool,
 }
 
 /// A lease as its holder needs to know it.

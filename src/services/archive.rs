@@ -24,7 +24,8 @@ pub fn archive(
     let closing_times = snapshot.journal()?.closing_times();
     for row in snapshot.tasks.rows() {
         let task = snapshot.tasks.task(row);
-        if task.is_open() || snapshot.tasks.rows_of(&task.id).len() != 1 {
+        let is_odd = snapshot.tasks.rows_of(&task.id).len() != 1;
+        if task.is_open() || is_odd || snapshot.standing_of(&task.id).is_some() {
             continue;
         }
         let day = closing_times

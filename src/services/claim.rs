@@ -59,6 +59,10 @@ fn claim_one(
     decision: &mut Decision,
 ) -> Result<()> {
     let case = Case::of(snapshot, id)?;
+    case.reliable(None)?;
+    if let Some(standing) = snapshot.standing_approval_of(id) {
+        return Err(crate::services::hand_edits::refusal(standing));
+    }
     let state = case.state.ok_or_else(|| {
         Error::not_allowed(format!(
             "`{id}` is in the state `{}`, which the tool does not know",
@@ -312,6 +316,7 @@ pub fn renew(
     let mut decision = Decision::new(Outcome::of_ids(&request.ids));
     for id in unique(&request.ids) {
         let case = Case::of(snapshot, id)?;
+        case.reliable(Some(who))?;
         let token = who.token_for(id, request.token);
         if standing(ctx, who, &case, token)? == Standing::Other {
             if case.lease().is_some() {
@@ -334,6 +339,13 @@ pub fn renew(
         }
         let mut draft = Draft::of(&case.task);
         draft.set(TaskField::LockExpiresAt, Some(expires_at.to_string()));
+        if case.standing.is_some() {
+            // A hand edit took the lease away: what is renewed stands whole.
+            let own = |cell: &Option<std::borrow::Cow<'_, str>>| cell.as_deref().map(str::to_owned);
+            draft.set(TaskField::State, own(&case.task.state));
+            draft.set(TaskField::Lock, own(&case.task.lock));
+            draft.set(TaskField::LockOwner, own(&case.task.lock_owner));
+        }
         if case.task.lock_owner.is_none() {
             draft.set(TaskField::LockOwner, Some(who.actor.as_str().to_owned()));
             draft.set(TaskField::Lock, Some(format!("{}@{}", who.actor, now.whole_seconds())));

@@ -4,15 +4,25 @@
 //! actor may do (`model::task_state`, `services::gates`).
 
 use crate::error::{Error, Result};
+use crate::ledger::flags::Flags;
 use crate::model::actor::{Actor, Principals, Role, to_name};
 use crate::model::time::{Due, Timestamp};
 use crate::services::config::{self, Loaded, Settings, zone::Zone};
+use crate::services::policy;
+use crate::store::checkpoint::{Checkpoint, Mark};
 use crate::store::discover::Start;
 use crate::store::journal::Journal;
 use crate::store::layout::Layout;
 use crate::store::mirror;
-use crate::sys::{FileKind, Sys};
+use crate::sys::{FileKind, Stat, Sys};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// How far ahead of the clock the journal may be and still count.
+const HOUR_MS: i64 = 3_600_000;
+
+/// The most bytes of a flags file that are read.
+const LARGEST_FLAGS: u64 = 1 << 20;
 
 /// A workspace, opened.
 pub struct Context {
@@ -26,6 +36,23 @@ pub struct Context {
     pub principals: Principals,
     /// What is odd about the settings, for readers to warn of.
     pub warnings: Vec<String>,
+    /// What this machine saw last.
+    pub checkpoint: Option<Checkpoint>,
+    /// Settings and flags that a hand edit loosened: their former value counts.
+    pub held: Vec<Held>,
+    /// The settings as the file has them.
+    pub written: Settings,
+    /// The flags that a hand edit must not loosen.
+    former_flags: Option<Flags>,
+}
+
+/// A setting or flag whose former value stays in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its key.
+    pub name: &'static str,
+    /// The file, as the journal names it.
+    pub file: String,
 }
 
 impl std::fmt::Debug for Context {
@@ -62,8 +89,100 @@ impl Context {
                 loaded.settings
             }
         };
-        let principals = Principals::new(&settings.principals);
-        Ok(Self { sys: sys.clone(), layout, settings, principals, warnings })
+        let checkpoint = Checkpoint::read(sys, &layout);
+        let mut ctx = Self {
+            sys: sys.clone(),
+            layout,
+            written: settings.clone(),
+            settings,
+            principals: Principals::new(&BTreeMap::new()),
+            warnings,
+            checkpoint,
+            held: Vec::new(),
+            former_flags: None,
+        };
+        match ctx.hold_policy() {
+            Err(error) if mode == Mode::Change => return Err(error),
+            _ => {}
+        }
+        ctx.principals = Principals::new(&ctx.settings.principals);
+        Ok(ctx)
+    }
+
+    /// Keeps the former value of what a hand edit loosened.
+    fn hold_policy(&mut self) -> Result<()> {
+        let flags_path = self.layout.flags(&*self.sys.fs);
+        let as_left = |path: &std::path::Path| {
+            let known = self.checkpoint.as_ref()?.files.get(&self.layout.display(path))?;
+            let mark = self.sys.fs.stat(path).ok().map(|stat| Mark::from(&stat));
+            Some(mark == known.mark && mark.is_some() == known.sha.is_some())
+        };
+        let settings_path = self.layout.settings();
+        let quiet = self.checkpoint.as_ref().is_some_and(|c| c.standing == 0)
+            && as_left(&settings_path) == Some(true)
+            && as_left(&flags_path) == Some(true);
+        if quiet {
+            return Ok(());
+        }
+        let journal = Journal::read(&self.sys, &self.layout)?;
+        let Some((before, flags)) = self.former_policy(&journal) else { return Ok(()) };
+        let file = self.layout.display(&settings_path);
+        for name in policy::hold(&before, &mut self.settings) {
+            self.held.push(Held { name, file: file.clone() });
+        }
+        let is_file = |s: &Stat| s.kind == FileKind::File && s.len <= LARGEST_FLAGS;
+        let is_file = self.sys.fs.stat(&flags_path).is_ok_and(|s| is_file(&s));
+        let bytes = if is_file { self.sys.fs.read(&flags_path).ok() } else { None };
+        let mut now = match bytes {
+            Some(bytes) => Flags::parse(&String::from_utf8_lossy(&bytes)),
+            None => Flags::OFF,
+        };
+        for name in policy::hold_flags(flags, &mut now) {
+            self.held.push(Held { name, file: self.layout.display(&flags_path) });
+        }
+        self.former_flags = Some(flags);
+        for held in &self.held {
+            self.warnings.push(format!(
+                "{}: `{}` was loosened by hand; its former value stays in force until CMD runs \
+                 `orch check --accept`",
+                held.file, held.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// The policy in force until now: the journal's; where the journal is gone
+    /// that this machine saw, that of the files as it saw them.
+    fn former_policy(&mut self, journal: &Journal) -> Option<(Settings, Flags)> {
+        if let Some(policy) = journal.last_policy() {
+            return Some(policy::read(&policy));
+        }
+        let saw = self.checkpoint.as_ref().filter(|_| journal.is_empty())?.heads.last()?.clone();
+        self.warnings.push(format!(
+            "the journal is gone: this machine saw it up to the operation {}:{}; bring \
+             ORCH/LOGS back, from git if it is there",
+            saw.0, saw.1
+        ));
+        let base = |path: &std::path::Path| {
+            let path = self.layout.base(&self.layout.display(path));
+            let stat = self.sys.fs.lstat(&path).ok()?;
+            let usable = stat.kind == FileKind::File && stat.len <= LARGEST_FLAGS;
+            let bytes = usable.then(|| self.sys.fs.read(&path).ok())??;
+            String::from_utf8(bytes).ok()
+        };
+        let settings = base(&self.layout.settings()).unwrap_or_default();
+        let flags = base(&self.layout.flags(&*self.sys.fs)).unwrap_or_default();
+        let settings = config::load(&settings, "the settings as last seen").ok()?.settings;
+        Some((settings, Flags::parse(&flags)))
+    }
+
+    /// The flags that count.
+    pub fn flags_in_force(&self, written: Flags) -> Flags {
+        let mut flags = written;
+        if let Some(former) = self.former_flags {
+            policy::hold_flags(former, &mut flags);
+        }
+        flags
     }
 
     /// Who calls: `--as`, else `$ORCH_ACTOR`, else `actor:`, else `WORK@<os user>`.
@@ -136,9 +255,20 @@ impl Context {
     pub fn now(&self, newest: Option<Timestamp>) -> Timestamp {
         let clock = Timestamp(self.sys.clock.now_ms());
         match newest {
-            Some(newest) if newest > clock && newest.since(clock) < 3_600_000 => newest,
+            Some(newest) if newest > clock && newest.since(clock) < HOUR_MS => newest,
             _ => clock,
         }
+    }
+
+    /// Says so where the journal's newest line is too far ahead to be believed.
+    pub fn clock_warning(&self, newest: Option<Timestamp>) -> Option<String> {
+        let clock = Timestamp(self.sys.clock.now_ms());
+        let newest = newest.filter(|newest| newest.since(clock) >= HOUR_MS)?;
+        Some(format!(
+            "the journal's newest line is of {}, more than an hour ahead of this machine's clock; \
+             the clock counts",
+            newest.to_millis_string()
+        ))
     }
 
     /// Whether a due date has passed.

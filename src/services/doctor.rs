@@ -1,9 +1,9 @@
-//! Is everything in order? What can be seen without changing anything.
+//! Is everything in order? What can be seen, and finishing what was left.
 //!
 //! Not here: the rules of `check` (a later service). Here is what stops the
 //! tool itself from working well.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::source;
 use crate::ledger::table::Grid;
@@ -12,9 +12,15 @@ use crate::services::config;
 use crate::services::context::load_settings;
 use crate::store::journal::Journal;
 use crate::store::layout::Layout;
+use crate::store::lock::{LedgerLock, holder_note};
+use crate::store::recovery;
 use crate::store::snapshot::{Files, Want};
 use crate::sys::{FsKind, Sys};
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long to wait for a command that is at work.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +50,7 @@ impl Severity {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// What was looked at, or a finding's stable code.
     pub subject: &'static str,
     /// How it is.
     pub severity: Severity,
@@ -95,8 +101,8 @@ pub fn examine(sys: &Sys, layout: &Layout) -> Result<Vec<Finding>> {
         }
         Err(e) => findings.push(of_error("settings", &e)),
     }
+    unfinished(sys, layout, &mut findings);
     ledgers(sys, layout, &mut findings)?;
-    temporaries(sys, layout, &mut findings);
     let journal = match Journal::read(sys, layout) {
         Ok(journal) => match journal.last() {
             Some(last) => ok(
@@ -133,7 +139,11 @@ fn of_error(subject: &'static str, error: &Error) -> Finding {
     }
 }
 
-fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()> {
+/// What stands in the ledgers and cannot be relied on.
+///
+/// # Errors
+/// `failed` where a ledger cannot be read.
+pub fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()> {
     let files = Files::read(sys, layout, Want::All)?;
     let path = layout.display(&layout.tasks());
     let tasks =
@@ -147,8 +157,9 @@ fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()
                 count(tables, "ledger table")
             );
             findings.push(ok("tasks", message));
-            let ids = ledger.rows().map(|row| (ledger.id(row).into_owned(), ledger.line(row)));
-            duplicates("tasks", &path, ids, findings);
+            let ids = ledger.rows().map(|row| (ledger.id(row).into_owned(), row));
+            let line = |row| ledger.line(row);
+            duplicates("tasks", &path, ids, line, findings);
             rows("tasks", &path, ledger.grid(), findings);
         }
         Err(e) => findings.push(of_error("tasks", &e)),
@@ -164,8 +175,8 @@ fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()
             let line = |row: usize| {
                 source::position(ledger.grid().text(), ledger.grid().rows[row].span.range().start).0
             };
-            let ids = ledger.rows().map(|row| (ledger.approval(row).id.into_owned(), line(row)));
-            duplicates("approvals", &path, ids, findings);
+            let ids = ledger.rows().map(|row| (ledger.approval(row).id.into_owned(), row));
+            duplicates("approvals", &path, ids, line, findings);
             rows("approvals", &path, ledger.grid(), findings);
         }
         Err(e) => findings.push(of_error("approvals", &e)),
@@ -173,15 +184,17 @@ fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()
     Ok(())
 }
 
-fn duplicates(
+fn duplicates<R: Copy>(
     subject: &'static str,
     path: &str,
-    ids: impl Iterator<Item = (String, usize)>,
+    ids: impl Iterator<Item = (String, R)>,
+    line: impl Fn(R) -> usize,
     findings: &mut Vec<Finding>,
 ) {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    for (id, line) in ids {
+    let mut seen: HashMap<String, R> = HashMap::new();
+    for (id, row) in ids {
         if let Some(first) = seen.get(&id) {
+            let (first, line) = (line(*first), line(row));
             findings.push(Finding {
                 subject,
                 severity: Severity::Error,
@@ -190,7 +203,7 @@ fn duplicates(
                 help: None,
             });
         } else {
-            seen.insert(id, line);
+            seen.insert(id, row);
         }
     }
 }
@@ -219,20 +232,38 @@ fn rows(subject: &'static str, path: &str, grid: &Grid<'_>, findings: &mut Vec<F
     }
 }
 
-fn temporaries(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) {
-    for dir in [layout.state_dir(), layout.archive_dir()] {
-        let names = sys.fs.list(&dir).unwrap_or_default();
-        for name in names.iter().filter(|n| n.starts_with('.') && n.contains(".orch-")) {
-            findings.push(Finding {
-                subject: "temporary_files",
-                severity: Severity::Note,
-                message: format!(
-                    "`{}` is left from a command that was ended; the next change removes it",
-                    layout.display(&dir.join(name))
-                ),
-                place: None,
-                help: None,
-            });
-        }
+/// Finishes what a dead writer left; writes nothing where there is nothing.
+fn unfinished(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) {
+    let mut say = |severity, message| {
+        let subject = "unfinished";
+        findings.push(Finding { subject, severity, message, place: None, help: None });
+    };
+    match recovery::is_needed(sys, layout) {
+        Ok(false) => return,
+        Ok(true) => {}
+        Err(e) => return findings.push(of_error("unfinished", &e)),
     }
+    let note = holder_note(sys, "doctor", "orch doctor");
+    let lock = match LedgerLock::acquire(sys, layout, LOCK_WAIT, &note) {
+        Ok(lock) => lock,
+        Err(e) if e.kind == ErrorKind::Busy => return say(Severity::Note, e.message),
+        Err(e) => return findings.push(of_error("unfinished", &e)),
+    };
+    match recovery::recover(sys, layout) {
+        Ok(settled) => {
+            if let Some(op) = settled.finished {
+                say(Severity::Note, format!("finished the operation {op}"));
+            }
+            if let Some(path) = settled.quarantined {
+                let path = layout.display(&path);
+                say(Severity::Warning, format!("an unreadable redo record is now `{path}`"));
+            }
+            if settled.removed > 0 {
+                let files = count(settled.removed, "temporary file");
+                say(Severity::Note, format!("removed {files} of commands that were ended"));
+            }
+        }
+        Err(e) => findings.push(of_error("unfinished", &e)),
+    }
+    drop(lock);
 }

@@ -53,7 +53,7 @@ pub fn separation_error(task: &str, decider: &Actor, conflict: &Conflict) -> Err
             decider.role()
         ),
     };
-    Error::new(ErrorKind::SeparationOfDuties, message)
+    Error::new(ErrorKind::SeparationOfDuties, message).about(task)
 }
 
 /// Whether the task's approvals let it be finished.
@@ -110,7 +110,8 @@ pub fn approvals<'a>(
             format!(
                 "`{task}` needs an approval, and its only ones belong to an earlier round of work"
             ),
-        )));
+        )
+        .about(task)));
     }
     required(format!("`{task}` needs an approval (`approvals.required` in orch.yaml) and has none"))
 }

@@ -6,7 +6,7 @@ use crate::model::task::{Expiry, is_offered_to};
 use crate::model::task_state::State;
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Identity};
-use crate::services::queue;
+use crate::services::{hand_edits, queue};
 use crate::store::snapshot::Snapshot;
 use std::collections::{HashMap, HashSet};
 
@@ -65,6 +65,13 @@ pub fn reasons(
     let grace = ctx.settings.leases.grace;
     for task in &open {
         let lease = task.lease();
+        let standing = snapshot.standing_of(&task.id);
+        if let Some(standing) = standing.or_else(|| snapshot.standing_approval_of(&task.id)) {
+            let why = hand_edits::describe(&standing.forbidden.code);
+            let reason = format!("edited by hand, and CMD has not accepted it: {why}");
+            items.push(Item { id: task.id.clone().into_owned(), claimable: false, reason });
+            continue;
+        }
         let reason = match task.known_state() {
             Some(State::Plan) => "PLAN: CMD has not made it READY".to_owned(),
             Some(State::Review) => "REVIEW: waits for CMD or AUDIT".to_owned(),

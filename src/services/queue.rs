@@ -31,7 +31,10 @@ pub fn unmet<'t>(
     for row in snapshot.tasks.rows() {
         let id = snapshot.tasks.id(row);
         if wanted.contains(id.as_ref()) {
-            let state = snapshot.tasks.cell(row, TaskField::State).unwrap_or_default();
+            let state = match snapshot.standing_of(&id) {
+                Some(_) => "edited by hand, and counts for nothing".into(),
+                None => snapshot.tasks.cell(row, TaskField::State).unwrap_or_default(),
+            };
             states.insert(id.into_owned(), state.into_owned());
         }
     }
@@ -68,6 +71,8 @@ pub fn expired<'s>(
 ) -> impl Iterator<Item = RowId> + 's {
     snapshot.tasks.rows().filter(move |row| {
         snapshot.tasks.cell(*row, TaskField::State).as_deref() == Some("DOING")
+            && (snapshot.standing.is_empty()
+                || snapshot.standing_of(&snapshot.tasks.id(*row)).is_none())
             && snapshot
                 .tasks
                 .task(*row)
@@ -90,9 +95,14 @@ pub fn choose(
     Ok(ranked.into_iter().find(|row| stands_once(snapshot, *row)))
 }
 
-/// An id that stands twice cannot be changed; it is left to `check`.
+/// An id that stands twice cannot be changed, and a hand edit that counts for
+/// nothing is not relied on; both are left to `check`.
 fn stands_once(snapshot: &Snapshot<'_>, row: RowId) -> bool {
-    snapshot.tasks.rows_of(&snapshot.tasks.id(row)).len() == 1
+    let id = snapshot.tasks.id(row);
+    snapshot.tasks.rows_of(&id).len() == 1
+        && (snapshot.standing.is_empty()
+            || (snapshot.standing_of(&id).is_none()
+                && snapshot.standing_approval_of(&id).is_none()))
 }
 
 /// Every task that the caller could take, best first.

@@ -71,6 +71,7 @@ pub fn set(
         }
     }
     let case = Case::of(snapshot, &request.id)?;
+    case.reliable(None)?;
     for (target, value) in &targets {
         check_settable(who, &case, target, value)?;
     }
@@ -221,7 +222,12 @@ fn check_settable(who: &Identity, case: &Case<'_>, target: &Target, value: &str)
 }
 
 /// A held task is set by its holder or CMD.
-fn may_set(ctx: &Context, who: &Identity, case: &Case<'_>, token: Option<u64>) -> Result<()> {
+pub(super) fn may_set(
+    ctx: &Context,
+    who: &Identity,
+    case: &Case<'_>,
+    token: Option<u64>,
+) -> Result<()> {
     if case.lease().is_none() || who.actor.role() == Role::Cmd || who.solo {
         return Ok(());
     }

@@ -6,6 +6,8 @@
 //! told before the state machine's no.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::change::RowChangeKind;
+use crate::ledger::compare::value;
 use crate::ledger::tasks::{RowId, shell_word};
 use crate::model::field::TaskField;
 use crate::model::history::{LeaseEnd, TaskHistory};
@@ -17,9 +19,11 @@ use crate::model::time::Timestamp;
 use crate::services::change::Decision;
 use crate::services::context::{Context, Identity};
 use crate::services::draft::Draft;
-use crate::services::gates;
+use crate::services::{gates, hand_edits};
 use crate::store::mirror::{self, MirrorChange};
+use crate::store::seen::Suspended;
 use crate::store::snapshot::Snapshot;
+use std::borrow::Cow;
 
 /// A task with what is known of it.
 #[derive(Debug)]
@@ -32,12 +36,19 @@ pub struct Case<'s> {
     pub state: Option<State>,
     /// Its past.
     pub history: TaskHistory,
+    /// The hand edit of it that counts for nothing. Where that took or removed a
+    /// live lease, the cells above are those from before it.
+    pub standing: Option<&'s Suspended>,
 }
 
 impl<'s> Case<'s> {
     /// Looks a task up.
     pub fn of(snapshot: &'s Snapshot<'_>, id: &str) -> Result<Self> {
+        let standing = snapshot.standing_of(id);
         let row = match snapshot.tasks.find(id) {
+            Err(_) if standing.is_some_and(|s| s.change.kind == RowChangeKind::Remove) => {
+                return Err(standing.map_or_else(|| Error::invalid(""), hand_edits::refusal));
+            }
             Err(e) if e.kind == ErrorKind::NotFound => match snapshot.archived(id)? {
                 Some(year) => {
                     return Err(Error::not_found(format!(
@@ -49,9 +60,29 @@ impl<'s> Case<'s> {
             },
             found => found?,
         };
-        let task = snapshot.tasks.task(row);
+        let mut task = snapshot.tasks.task(row);
+        if let Some(standing) = standing.filter(|s| s.forbidden.code == hand_edits::LEASE) {
+            before_it(&mut task, standing);
+        }
         let history = snapshot.journal()?.history(id);
-        Ok(Self { row, state: task.known_state(), task, history })
+        Ok(Self { row, state: task.known_state(), task, history, standing })
+    }
+
+    /// Refuses to rely on a row that was edited in a way that counts for nothing.
+    ///
+    /// # Errors
+    /// `ledger_invalid`, for everybody but, with `holder`, who held a live lease
+    /// that the edit took or removed.
+    pub fn reliable(&self, holder: Option<&Identity>) -> Result<()> {
+        let Some(standing) = self.standing else { return Ok(()) };
+        let holds = |who: &Identity| {
+            standing.forbidden.code == hand_edits::LEASE
+                && self.lease().is_some_and(|lease| lease.is_held_by(&who.actor))
+        };
+        if holder.is_some_and(holds) {
+            return Ok(());
+        }
+        Err(hand_edits::refusal(standing))
     }
 
     /// Where a claim or a hold came from; an unknown origin is READY.
@@ -91,6 +122,24 @@ impl<'s> Case<'s> {
     /// For people: `orch show <id>`.
     fn show(&self) -> String {
         format!("orch show {}", shell_word(&self.task.id))
+    }
+}
+
+/// Puts the cells back that say who held a task until a hand edit said otherwise.
+fn before_it<'s>(task: &mut Task<'s>, standing: &'s Suspended) {
+    let before = |column: &str| {
+        let (before, _) = standing.change.cells.get(column)?;
+        Some(Some(value(before)).filter(|v| !v.is_empty()).map(Cow::Borrowed))
+    };
+    for (column, cell) in [
+        ("state", &mut task.state),
+        ("lock", &mut task.lock),
+        ("lock_owner", &mut task.lock_owner),
+        ("lock_expires_at", &mut task.lock_expires_at),
+    ] {
+        if let Some(before) = before(column) {
+            *cell = before;
+        }
     }
 }
 
@@ -219,18 +268,23 @@ pub fn step(
     now: Timestamp,
 ) -> Result<Step> {
     let id = case.task.id.as_ref();
+    let uses_lease = matches!(command, Command::Submit | Command::Release | Command::NeedsInput);
+    case.reliable(uses_lease.then_some(who))?;
     let state = case.state.ok_or_else(|| unknown_state(case))?;
     let token = who.token_for(id, request.token);
-    let uses_lease = matches!(command, Command::Submit | Command::Release | Command::NeedsInput);
     let expired = case.is_expired(ctx, now);
     let directs = who.actor.role() == crate::model::actor::Role::Cmd || who.solo;
     let mine = if uses_lease {
         match standing(ctx, who, case, token) {
             Ok(standing) => standing == Standing::Holder,
             // CMD may release what it does not hold, and so may everybody once
-            // the lease has expired: no lease of theirs is needed.
+            // the lease has expired, but for whoever lost it: no lease of theirs
+            // is needed.
             Err(_)
-                if command == Command::Release && state == State::Doing && (directs || expired) =>
+                if command == Command::Release
+                    && state == State::Doing
+                    && token.is_none()
+                    && (directs || (expired && !case.history.lost_last(&who.actor))) =>
             {
                 false
             }
@@ -251,6 +305,9 @@ pub fn step(
         separate(ctx, who, case, &mut waivers)?;
     }
     if command == Command::Done {
+        if let Some(standing) = snapshot.standing_approval_of(id) {
+            return Err(hand_edits::refusal(standing));
+        }
         let of_task = snapshot.approvals.of_task(id);
         gates::approvals(id, of_task, &case.history, &ctx.settings)?;
     }
@@ -293,7 +350,8 @@ fn repeats(case: &Case<'_>, who: &Identity, command: Command) -> bool {
         && (ended_well || !uses_lease)
 }
 
-fn permit(
+/// Whether a caller may give a command; what `solo` waives is noted.
+pub(super) fn permit(
     who: &Identity,
     case: &Case<'_>,
     command: Command,
@@ -329,7 +387,7 @@ fn permit(
 }
 
 /// Separation of duties: whoever finishes or sends back held nothing of it.
-fn separate(
+pub(super) fn separate(
     ctx: &Context,
     who: &Identity,
     case: &Case<'_>,
@@ -440,6 +498,7 @@ fn reopen_archived(
         state: task.known_state(),
         history: snapshot.journal()?.history(id),
         task,
+        standing: None,
     };
     let state = case.state.ok_or_else(|| unknown_state(&case))?;
     let Rule::Move { who: whom, .. } = rule(Command::Reopen, state) else {

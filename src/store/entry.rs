@@ -5,6 +5,7 @@
 //! changed once written; its `hash` is the SHA-256 of the line without that
 //! last member, and `parents` names the lines before it.
 
+pub use crate::ledger::change::{RowChange, RowChangeKind, TextChange};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -99,46 +100,6 @@ pub struct Entry {
     pub hash: String,
 }
 
-/// What happened to one row.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowChange {
-    /// The file, by its path from the workspace root.
-    pub file: String,
-    /// insert, set or remove.
-    pub kind: RowChangeKind,
-    /// The row's id.
-    pub row: String,
-    /// Column to cell before and after, as spelled, blanks included.
-    pub cells: BTreeMap<String, (String, String)>,
-    /// The whole line, without its end, of a row that is inserted or removed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<String>,
-    /// The row above an inserted or removed one; none for the first of a table.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<String>,
-}
-
-/// A change of lines that are no ledger rows. Lines have their ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TextChange {
-    /// The file, by its path from the workspace root.
-    pub file: String,
-    /// The number of the first line after the change, counted from 1.
-    pub at: usize,
-    /// The lines that were there.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub before: String,
-    /// The lines that are there now.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub after: String,
-    /// The line above, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<String>,
-    /// The line below, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<String>,
-}
-
 /// What happened to one named lock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockChange {
@@ -178,19 +139,6 @@ pub struct TakenBack {
     pub op: String,
 }
 
-/// What happened to a row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RowChangeKind {
-    /// It is new.
-    Insert,
-    /// Cells of it changed.
-    #[default]
-    Set,
-    /// It is gone.
-    Remove,
-}
-
 /// SHA-256 as lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -202,6 +150,13 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 impl Entry {
+    /// The hash that the line will have.
+    pub fn sealed_hash(&self) -> String {
+        let line = self.to_line();
+        let end = line.len() - 2;
+        line[end - 64..end].to_owned()
+    }
+
     /// The line, with its hash, without a line end.
     pub fn to_line(&self) -> String {
         let mut bare = self.clone();

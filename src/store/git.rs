@@ -149,7 +149,7 @@ impl<'s> Git<'s> {
         // A stash is a merge, which is compared only when asked for.
         let log = ["log", "-m", "--full-history", "-n", "1", "--format=%h", &search];
         let found = self.ask(&[&log[..], places, &["--", "LOGS/"]].concat())?;
-        let found = String::from_utf8_lossy(&found).trim().to_owned();
+        let found = String::from_utf8_lossy(&found).lines().next().unwrap_or_default().to_owned();
         (!found.is_empty()).then_some(found)
     }
 

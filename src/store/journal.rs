@@ -1,25 +1,23 @@
 //! The journal: one JSON line per committed operation, in a hash chain.
 //!
-//! Here: reading it, appending to it, and the questions that commands ask of
-//! the past. Not here: the shape of a line (`store::entry`), which line comes
+//! Here: reading it, and the questions that commands ask of the past. Not here:
+//! the shape of a line (`store::entry`), appending one (`store::append`), which line comes
 //! after which (`store::graph`), whether the chain is whole (`services::audit`).
 //!
 //! Invariant: a line is never changed or removed; after a merge of branches
 //! answers follow the graph of the lines and not their order in the file.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::history::{PastChange, TaskHistory};
 use crate::model::time::Timestamp;
 use crate::store::entry::{Entry, RowChange, RowChangeKind};
 use crate::store::graph::{self, Graph, Heads, Line};
 use crate::store::layout::{LEDGER, Layout};
-use crate::store::replace::{Target, resolve, resolve_dir};
 use crate::sys::{FileKind, Sys};
 use memchr::memmem;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
 
 /// The task ledger, as rows of the journal name it.
 pub const TASKS: &str = LEDGER;
@@ -123,7 +121,7 @@ impl Journal {
     }
 
     /// Lines that hold a piece of text, oldest first.
-    fn lines_with<'j>(&'j self, needle: &'j [u8]) -> impl Iterator<Item = &'j [u8]> {
+    pub(super) fn lines_with<'j>(&'j self, needle: &'j [u8]) -> impl Iterator<Item = &'j [u8]> {
         self.months.iter().flat_map(move |(_, bytes)| {
             let mut at = 0;
             std::iter::from_fn(move || {
@@ -207,7 +205,10 @@ impl Journal {
     }
 
     /// Entries whose line holds a piece of text, each once, parents first.
-    fn entries_with<'j>(&'j self, needle: &'j [u8]) -> Box<dyn Iterator<Item = Entry> + 'j> {
+    pub(super) fn entries_with<'j>(
+        &'j self,
+        needle: &'j [u8],
+    ) -> Box<dyn Iterator<Item = Entry> + 'j> {
         let entries = self.lines_with(needle).filter_map(|line| serde_json::from_slice(line).ok());
         if self.shape().is_chain {
             return Box::new(entries);
@@ -223,9 +224,21 @@ impl Journal {
         Box::new(entries.into_iter())
     }
 
+    /// How many bytes a month has, if it ends in a line end.
+    pub fn whole_month(&self, month: &str) -> Option<u64> {
+        let (_, bytes) = self.months.iter().find(|(name, _)| name == month)?;
+        bytes.ends_with(b"\n").then_some(bytes.len() as u64)
+    }
+
     /// The past of one task.
     pub fn history(&self, task: &str) -> TaskHistory {
         TaskHistory::of(self.changes_of(task))
+    }
+
+    /// The past of one task as it was before an operation.
+    pub fn history_before(&self, task: &str, operation: &str) -> TaskHistory {
+        let past = self.changes_of(task).into_iter();
+        TaskHistory::of(past.take_while(|change| change.id != operation))
     }
 
     fn changes_of(&self, task: &str) -> Vec<PastChange> {
@@ -368,83 +381,6 @@ fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Option<PastCh
 fn is_month(name: &str) -> bool {
     let b = name.as_bytes();
     b.len() == 7 && b[4] == b'-' && b.iter().enumerate().all(|(i, c)| i == 4 || c.is_ascii_digit())
-}
-
-/// Where lines go: a month's file, which is in the workspace and in a folder
-/// that is there.
-#[derive(Debug)]
-pub struct Place {
-    path: PathBuf,
-    target: Target,
-}
-
-impl Place {
-    /// Makes the month's folder. Called before the commit point, so that what
-    /// is wrong with the place is told while nothing has changed.
-    ///
-    /// # Errors
-    /// `ledger_invalid` where a link leads out of the workspace or the file is
-    /// no regular one, `failed` where the folder cannot be made.
-    pub fn make(sys: &Sys, layout: &Layout, month: &str) -> Result<Self> {
-        let path = layout.journal_month(month);
-        let dir = path.parent().unwrap_or(&path);
-        if sys.fs.stat(&layout.logs_dir()).is_ok() {
-            // A folder is not made where a link leads, either.
-            resolve_dir(sys, layout, &layout.logs_dir())?;
-        }
-        if sys.fs.stat(dir).is_err() {
-            let like = sys.fs.stat(&layout.state_dir()).ok();
-            let made = sys.fs.create_dir_all(dir, like.as_ref());
-            made.map_err(|e| Error::io("create", dir, &e))?;
-        }
-        let target = resolve(sys, layout, &path)?;
-        Ok(Self { path, target })
-    }
-
-    /// Appends lines with one write, and one fsync.
-    ///
-    /// # Errors
-    /// `committed`: the ledgers are new by now.
-    ///
-    /// # Durability
-    /// A last line without a line end is what a crash in the middle of a write
-    /// leaves: it is ended first, so that it spoils no other line. With a new
-    /// file every folder up to ORCH is synced, since any of them may be new.
-    pub fn append(&self, sys: &Sys, lines: &[String], sync: bool) -> Result<()> {
-        let path = &self.target.path;
-        let failed = |action: &str, e: &io::Error| {
-            let mut error = Error::io(action, &self.path, e);
-            error.kind = ErrorKind::Committed;
-            error.message =
-                format!("the change is committed, but its journal line is not: {}", error.message);
-            error
-        };
-        let is_new = self.target.stat.is_none();
-        let mut text = String::new();
-        if !is_new && !ends_with_newline(sys, path) {
-            text.push('\n');
-        }
-        for line in lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        let mut file = sys.fs.append(path).map_err(|e| failed("open", &e))?;
-        file.write_all(text.as_bytes()).map_err(|e| failed("append to", &e))?;
-        if sync {
-            file.sync().map_err(|e| failed("sync", &e))?;
-            // Month, LOGS, ORCH.
-            for dir in self.path.ancestors().skip(1).take(if is_new { 3 } else { 0 }) {
-                sys.fs.sync_dir(dir).map_err(|e| failed("sync", &e))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A line end too many is skipped when the journal is read; one too few glues
-/// two lines together. So where the file cannot be read it gets one.
-fn ends_with_newline(sys: &Sys, path: &Path) -> bool {
-    sys.fs.read(path).is_ok_and(|bytes| bytes.is_empty() || bytes.ends_with(b"\n"))
 }
 
 #[cfg(test)]

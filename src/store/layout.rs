@@ -102,6 +102,43 @@ impl Layout {
         self.locks_dir().join(format!("names/{}.lock", encode_id(name)))
     }
 
+    /// Whether hand edits of a file, by its name from the root, are noticed.
+    pub fn is_watched(&self, name: &str) -> bool {
+        let watched = [self.tasks(), self.approvals(), self.settings()];
+        watched.iter().any(|path| self.display(path) == name)
+            || ["ORCH/STATE/FLAGS.md", "ORCH/STATE/flags.md"].contains(&name)
+    }
+
+    /// The redo record. Its name does not end in 16 hexadecimal digits, so that
+    /// nobody takes it for a temporary file.
+    pub fn redo(&self) -> PathBuf {
+        self.state_dir().join(".TASKS.md.orch-redo")
+    }
+
+    /// `ORCH/STATE/<file>.orch-conflict-<id>`: bytes that lost a race and wait
+    /// for a person.
+    pub fn conflict(&self, file: &str, id: &str) -> PathBuf {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        self.state_dir().join(format!("{name}.orch-conflict-{}", encode_id(id)))
+    }
+
+    /// What this machine saw last: `ORCH/STATE/LOCKS/checkpoint`.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.locks_dir().join("checkpoint")
+    }
+
+    /// The former bytes of a file, for telling what a hand edit changed:
+    /// `ORCH/STATE/LOCKS/base/<file>`.
+    pub fn base(&self, file: &str) -> PathBuf {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        self.locks_dir().join("base").join(encode_id(name))
+    }
+
+    /// `ORCH/STATE/LOCKS/quarantine/`.
+    pub fn quarantine(&self) -> PathBuf {
+        self.locks_dir().join("quarantine")
+    }
+
     /// `ORCH/LOGS/`.
     pub fn logs_dir(&self) -> PathBuf {
         self.root.join("ORCH/LOGS")

@@ -31,7 +31,7 @@ pub struct LeaseMirror {
 }
 
 /// What a commit does to a mirror.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MirrorChange {
     /// A lease began or was renewed.
     Write(LeaseMirror),

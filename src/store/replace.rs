@@ -163,10 +163,32 @@ impl Staged {
         };
         file.set_attributes(&like).map_err(failed("set the mode of a new copy of"))?;
         file.write_all(bytes).map_err(failed("write a new copy of"))?;
+        // Best effort: without it a later save in the same tick of the clock
+        // has to be told by its bytes.
+        let _ = file.stamp(stamp(sys));
         if durability == Durability::Full {
             file.sync().map_err(failed("sync a new copy of"))?;
         }
         Ok(staged)
+    }
+
+    /// Where the copy is.
+    pub fn path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// What the copy is.
+    ///
+    /// # Errors
+    /// `failed`; nothing was replaced.
+    pub fn stat(&self) -> Result<Stat> {
+        let stat = self.sys.fs.lstat(&self.temporary);
+        stat.map_err(|e| unchanged("look at the new copy of", &self.target, &e))
+    }
+
+    /// Leaves the copy where it is: from here on a redo record speaks of it.
+    pub fn hand_over(mut self) {
+        self.published = true;
     }
 
     /// Puts the copy in its place. See [`publish`].
@@ -208,12 +230,7 @@ pub fn publish(mut staged: Vec<Staged>) -> Result<()> {
     }
     for index in 0..staged.len() {
         let one = &mut staged[index];
-        // Next step: between the look above and this rename an editor can save,
-        // and its bytes would be lost. The rename becomes an exchange
-        // (renameat2 with RENAME_EXCHANGE; RENAME_NOREPLACE for a new file) and
-        // what it displaced is compared with what was read: another content is
-        // exchanged back and merged. Where a file system knows no exchange, this
-        // look and rename stay.
+        // Runtime files, which nobody edits: ledgers go by `store::install`.
         match one.sys.fs.rename(&one.temporary, &one.target.path) {
             Ok(()) => one.published = true,
             Err(error) if index == 0 => return Err(unchanged("replace", &one.target, &error)),
@@ -244,6 +261,15 @@ pub fn publish(mut staged: Vec<Staged>) -> Result<()> {
 /// not end in 16 hexadecimal digits, or it would go too.
 pub fn clean_temporaries(sys: &Sys, dir: &Path) -> Result<usize> {
     clean(sys, dir, &is_temporary)
+}
+
+/// Whether there is any.
+pub fn has_temporaries(sys: &Sys, dir: &Path) -> Result<bool> {
+    match sys.fs.list(dir) {
+        Ok(names) => Ok(names.iter().any(|name| is_temporary(name))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("list", dir, &error)),
+    }
 }
 
 /// The same for the copies of one file only: where a link led to a folder that
@@ -277,6 +303,13 @@ fn clean(sys: &Sys, dir: &Path, is_ours: &dyn Fn(&str) -> bool) -> Result<usize>
 fn temporary_beside(sys: &Sys, path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.orch-{}", sys.random_hex()))
+}
+
+/// Now, to the nanosecond: the clock says the millisecond and chance the rest.
+fn stamp(sys: &Sys) -> i128 {
+    let mut bytes = [0; 4];
+    sys.entropy.fill(&mut bytes);
+    i128::from(sys.clock.now_ms()) * 1_000_000 + i128::from(u32::from_be_bytes(bytes) % 1_000_000)
 }
 
 fn is_temporary(name: &str) -> bool {

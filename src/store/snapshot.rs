@@ -9,9 +9,13 @@ use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::flags::Flags;
 use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
+use crate::store::entry::sha256_hex;
+use crate::store::install::hashed;
 use crate::store::journal::Journal;
 use crate::store::layout::Layout;
+use crate::store::redo::{Found, Redo};
 use crate::store::replace::resolve;
+use crate::store::seen::Suspended;
 use crate::sys::{FileKind, Stat, Sys};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -49,16 +53,59 @@ pub struct Files {
     pub approvals: Option<FileRead>,
     /// FLAGS.md, where it is.
     pub flags: Option<FileRead>,
+    /// Whether a committed change was not in place yet.
+    pub unfinished: bool,
 }
 
 impl Files {
-    /// Reads the files as of one moment.
+    /// What was read of a path: `None` where the snapshot does not hold it,
+    /// `Some(None)` where it is not there.
+    #[allow(clippy::option_option, reason = "not asked for, not there, there")]
+    pub fn named(&self, layout: &Layout, path: &Path) -> Option<Option<&FileRead>> {
+        if path == layout.tasks() {
+            Some(Some(&self.tasks))
+        } else if path == layout.approvals() {
+            self.approvals.as_ref().map(Some)
+        } else if path.parent() == Some(&layout.state_dir()) {
+            self.flags.as_ref().map(Some)
+        } else {
+            None
+        }
+    }
+
+    /// Takes the new bytes of files that still are as the change found them;
+    /// false where they came into their place while this looked.
+    fn finish(&mut self, sys: &Sys, layout: &Layout, redo: &Redo) -> Result<bool> {
+        self.unfinished = true;
+        for file in &redo.files {
+            let live = if file.name == layout.display(&layout.tasks()) {
+                Some(&mut self.tasks)
+            } else if file.name == layout.display(&layout.approvals()) {
+                self.approvals.as_mut()
+            } else {
+                None
+            };
+            let Some(live) = live else { continue };
+            if Some(sha256_hex(&live.bytes)) != file.sha_in {
+                continue;
+            }
+            match hashed(sys, &file.copy(layout))? {
+                Some((bytes, sha)) if sha == file.sha_out => live.bytes = bytes,
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads the files as of one moment. A change that is committed and not yet
+    /// in place is read from its copies.
     ///
     /// # Errors
     /// `failed` where a file cannot be read, `busy` where they keep changing.
     pub fn read(sys: &Sys, layout: &Layout, want: Want) -> Result<Self> {
         let mut pause = Duration::from_millis(1);
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            let redo = Redo::read(sys, layout)?;
             for path in [layout.tasks(), layout.approvals()] {
                 // A link is followed inside the workspace only.
                 if sys.fs.lstat(&path).is_ok_and(|stat| stat.kind == FileKind::Symlink) {
@@ -82,8 +129,18 @@ impl Files {
             let tasks = Some(tasks);
             let still = same(&layout.tasks(), &tasks)
                 && (want == Want::Tasks || same(&layout.approvals(), &approvals));
-            if let (true, Some(tasks)) = (still, tasks) {
-                return Ok(Self { tasks, approvals, flags });
+            if let (true, Some(tasks)) = (still, tasks)
+                && Redo::read(sys, layout)? == redo
+            {
+                let mut files = Self { tasks, approvals, flags, unfinished: false };
+                let whole = match redo {
+                    Some(Found::Record(redo)) => files.finish(sys, layout, &redo)?,
+                    Some(Found::Torn(_)) | None => true,
+                };
+                // A record whose copies are gone cannot be completed.
+                if whole || attempt > ATTEMPTS / 2 {
+                    return Ok(files);
+                }
             }
             sys.clock.sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
@@ -128,6 +185,8 @@ pub struct Snapshot<'f> {
     pub approvals: ApprovalLedger<'f>,
     /// The flags.
     pub flags: Flags,
+    /// Hand edits that count for nothing.
+    pub standing: Vec<Suspended>,
     past: Past,
 }
 
@@ -167,7 +226,23 @@ impl<'f> Snapshot<'f> {
             journal: OnceCell::new(),
             archives: OnceCell::new(),
         };
-        Ok(Self { tasks, approvals, flags, past })
+        Ok(Self { tasks, approvals, flags, standing: Vec::new(), past })
+    }
+
+    /// The hand edit of a task that counts for nothing, if there is one.
+    pub fn standing_of(&self, task: &str) -> Option<&Suspended> {
+        let is_it = |standing: &&Suspended| {
+            standing.forbidden.row == task && standing.forbidden.file.ends_with("/STATE/TASKS.md")
+        };
+        self.standing.iter().find(is_it)
+    }
+
+    /// The hand edit of an approval of a task that counts for nothing.
+    pub fn standing_approval_of(&self, task: &str) -> Option<&Suspended> {
+        self.standing.iter().find(|standing| {
+            standing.forbidden.file.ends_with("/APPROVALS.md")
+                && self.approvals.of_task(task).any(|a| a.id == standing.forbidden.row.as_str())
+        })
     }
 
     /// The journal, read when first asked for.
@@ -199,20 +274,40 @@ impl<'f> Snapshot<'f> {
     }
 }
 
+/// An archive, with the bytes that a committed change has not put in place yet.
+fn read_archive(sys: &Sys, layout: &Layout, path: &Path) -> Result<Option<Vec<u8>>> {
+    if let Some(Found::Record(redo)) = Redo::read(sys, layout)? {
+        let name = layout.display(path);
+        if let Some(file) = redo.files.iter().find(|file| file.name == name)
+            && let Some((bytes, sha)) = hashed(sys, &file.copy(layout))?
+            && sha == file.sha_out
+        {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(read_file(sys, path)?.map(|file| file.bytes))
+}
+
 fn read_archives(sys: &Sys, layout: &Layout) -> Result<BTreeMap<i32, String>> {
     let dir = layout.archive_dir();
-    let names = match sys.fs.list(&dir) {
+    let mut names = match sys.fs.list(&dir) {
         Ok(names) => names,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(Error::io("read", &dir, &e)),
     };
+    if let Some(Found::Record(redo)) = Redo::read(sys, layout)? {
+        // The first row of a year goes to a file that is not in place yet.
+        let folder = format!("{}/", layout.display(&dir));
+        let coming = redo.files.iter().filter_map(|file| file.name.strip_prefix(&folder));
+        names.extend(coming.map(str::to_owned));
+    }
     let mut archives = BTreeMap::new();
     for name in names {
         let year = name.strip_prefix("TASKS-").and_then(|n| n.strip_suffix(".md"));
         let Some(year) = year.and_then(|y| y.parse::<i32>().ok()) else { continue };
         let path = layout.archive_tasks(year);
-        if let Some(file) = read_file(sys, &path)? {
-            let text = source::text(&file.bytes, &layout.display(&path))?;
+        if let Some(bytes) = read_archive(sys, layout, &path)? {
+            let text = source::text(&bytes, &layout.display(&path))?;
             archives.insert(year, text.to_owned());
         }
     }

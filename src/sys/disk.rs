@@ -5,14 +5,15 @@
 //! child keeps a lock; an interrupted call is repeated, a failed fsync never.
 #![allow(clippy::disallowed_methods, reason = "this is where files are touched")]
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
 };
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags};
 
 use super::fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
 
@@ -86,6 +87,14 @@ impl Fs for Disk {
         uninterrupted(|| fs::rename(from, to))
     }
 
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        renamed_with(one, other, RenameFlags::EXCHANGE)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        renamed_with(from, to, RenameFlags::NOREPLACE)
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         uninterrupted(|| fs::remove_file(path))
     }
@@ -100,6 +109,8 @@ impl Fs for Disk {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
+        // Every writer comes by here, and no reader.
+        outlive_size_limits();
         // O_NONBLOCK: a pipe at this name must not hang us before it is refused.
         let extra = flags(OFlags::NOFOLLOW | OFlags::NONBLOCK);
         let file = OpenOptions::new()
@@ -154,6 +165,17 @@ const NETWORK: [(u32, &str); 12] = [
     (0xbacb_acbc, "vmhgfs"),
 ];
 
+/// A write past the limit of the file's size (`ulimit -f`) kills a process that
+/// does not handle the signal; with a handler the write fails instead.
+fn outlive_size_limits() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        // Where it cannot be handled the process ends as any other would.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag);
+    });
+}
+
 /// A file being written.
 struct Written(File);
 
@@ -164,6 +186,16 @@ impl Handle for Written {
 
     fn set_attributes(&mut self, like: &Stat) -> io::Result<()> {
         give_attributes(&self.0, like)
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn stamp(&mut self, mtime_ns: i128) -> io::Result<()> {
+        let since = u64::try_from(mtime_ns).map_err(|_| ErrorKind::InvalidInput)?;
+        let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(since);
+        self.0.set_times(FileTimes::new().set_modified(time))
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -242,6 +274,17 @@ fn where_allowed(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// renameat2(2); on systems without it every caller takes its other way.
+#[cfg(target_os = "linux")]
+fn renamed_with(from: &Path, to: &Path, flags: RenameFlags) -> io::Result<()> {
+    uninterrupted(|| Ok(rustix::fs::renameat_with(CWD, from, CWD, to, flags)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn renamed_with(_from: &Path, _to: &Path, _flags: RenameFlags) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
 fn open_dir(dir: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags(OFlags::DIRECTORY)).open(dir)
 }
@@ -305,6 +348,20 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("b"), dir.path().join("link")).unwrap();
         assert!(Disk.create_new(&dir.path().join("link")).is_err());
         assert_eq!(Disk.list(dir.path()).unwrap(), ["a", "link"]);
+    }
+
+    #[test]
+    fn names_change_places_and_free_names_stay_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        Disk.append(&a).unwrap().write_all(b"1").unwrap();
+        assert_eq!(Disk.exchange(&a, &b).unwrap_err().kind(), ErrorKind::NotFound);
+        Disk.append(&b).unwrap().write_all(b"2").unwrap();
+        Disk.exchange(&a, &b).unwrap();
+        assert_eq!((Disk.read(&a).unwrap(), Disk.read(&b).unwrap()), (b"2".into(), b"1".into()));
+        assert_eq!(Disk.rename_new(&a, &b).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        Disk.rename_new(&a, &dir.path().join("c")).unwrap();
+        assert_eq!(Disk.list(dir.path()).unwrap(), ["b", "c"]);
     }
 
     #[test]

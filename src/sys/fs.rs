@@ -83,6 +83,12 @@ pub trait Fs: Send + Sync {
     fn append(&self, path: &Path) -> io::Result<Box<dyn Handle>>;
     /// Puts `from` in the place of `to`, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Lets two names change places, in one step: afterwards each names what the
+    /// other did. `Unsupported` or `InvalidInput` where the file system cannot.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
+    /// Gives a file a name that must be free, in one step; `AlreadyExists` where
+    /// it is taken. Errors as [`Fs::exchange`].
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file's name.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Makes the names of a folder durable.
@@ -101,6 +107,12 @@ pub trait Handle: Send + Sync {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Gives it mode and, where the system allows, owner and group of `like`.
     fn set_attributes(&mut self, like: &Stat) -> io::Result<()>;
+    /// Sets the time of the last change of its content. A time finer than the
+    /// steps in which the kernel counts is not met by chance again, so that any
+    /// later write can be told from none.
+    fn stamp(&mut self, mtime_ns: i128) -> io::Result<()>;
+    /// Takes back what was written behind so many bytes.
+    fn cut(&mut self, len: u64) -> io::Result<()>;
     /// Makes content and attributes durable. After an error the file is lost:
     /// the kernel may have dropped the pages and forgotten that they were
     /// dirty, so a second call can succeed without having written them (Rebello

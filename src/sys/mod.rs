@@ -15,6 +15,7 @@ mod clock;
 mod disk;
 mod env;
 mod fs;
+mod process;
 mod programs;
 pub mod sim;
 
@@ -24,6 +25,7 @@ pub use clock::{Clock, Entropy};
 pub use disk::Disk;
 pub use env::Env;
 pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
+pub use process::{Caught, Child, Ended, Process, Program, Signal};
 pub use programs::{Installed, Output, Programs};
 
 /// Everything a command can reach outside of its own memory. Cheap to clone.
@@ -37,6 +39,8 @@ pub struct Sys {
     pub env: Arc<dyn Env>,
     /// Random bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// Other programs.
+    pub process: Arc<dyn Process>,
     /// Other programs, such as git.
     pub programs: Arc<dyn Programs>,
 }
@@ -49,6 +53,7 @@ impl Sys {
             fs: Arc::new(Disk),
             env: Arc::new(env::Process),
             entropy: Arc::new(clock::Kernel),
+            process: Arc::new(process::System),
             programs: Arc::new(Installed),
         }
     }

@@ -1,7 +1,7 @@
 //! The answer to a changing command.
 
 use crate::model;
-use crate::model::outcome::{Grant, OpHeader, Outcome};
+use crate::model::outcome::{Grant, OpHeader, Outcome, Undone};
 use crate::wire::task::Task;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,12 @@ pub struct Change {
     /// Rows that moved to an archive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub archived: Vec<Archived>,
+    /// The operation that an undo or redo took back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<String>,
+    /// What that operation had been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undid: Option<Undid>,
     /// Whether the effect held already, so that nothing changed.
     pub already: bool,
     /// The operation; `null` where nothing was written.
@@ -101,6 +107,30 @@ pub struct Archived {
     pub year: i32,
 }
 
+/// An operation that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Undid {
+    /// Its command; that of the first one where an undo was taken back.
+    pub command: String,
+    /// Who gave it.
+    pub actor: String,
+    /// The rows it was about.
+    pub rows: Vec<String>,
+    /// Whether `orch redo` can make it again.
+    pub redoable: bool,
+}
+
+impl From<&Undone> for Undid {
+    fn from(undone: &Undone) -> Self {
+        Self {
+            command: undone.command.clone(),
+            actor: undone.actor.clone(),
+            rows: undone.rows.clone(),
+            redoable: undone.redoable,
+        }
+    }
+}
+
 impl From<&Grant> for Lease {
     fn from(grant: &Grant) -> Self {
         Self {
@@ -132,8 +162,9 @@ impl Change {
         op: Option<&OpHeader>,
         diff: Option<&str>,
     ) -> Self {
-        let Outcome { task, tasks, lease, claimed, reaped, reasons, already, archived, .. } =
-            outcome;
+        let Outcome {
+            task, tasks, lease, claimed, reaped, reasons, already, archived, undone, ..
+        } = outcome;
         let find = |id: &String| find(id).map(|task| Task::owned(&task));
         let tasks: Option<Vec<_>> = tasks.as_ref().map(|ids| ids.iter().filter_map(find).collect());
         let count = tasks.as_ref().map(Vec::len);
@@ -154,6 +185,8 @@ impl Change {
                 .iter()
                 .map(|(id, year)| Archived { task_id: id.clone(), year: *year })
                 .collect(),
+            undone: undone.as_ref().map(|undone| undone.id.clone()),
+            undid: undone.as_ref().map(Undid::from),
             already: *already,
             op: op.map(Op::from),
             diff: diff.map(str::to_owned),

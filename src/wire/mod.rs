@@ -8,6 +8,7 @@ pub mod audit;
 pub mod change;
 pub mod line;
 pub mod list;
+pub mod lock;
 pub mod log;
 pub mod schema;
 pub mod task;

@@ -5,6 +5,7 @@ use crate::wire::change::Change;
 use crate::wire::list::{
     Config, Findings, LeaseList, Made, NextList, Shown, Status, TaskListShape,
 };
+use crate::wire::lock::{LockChange, LockList};
 use crate::wire::log::LogListShape;
 use serde_json::{Value, json};
 
@@ -24,24 +25,31 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("task.next", "orch next", of::<NextList>()),
         ("task.show", "orch show ID", of::<Shown>()),
         ("lease.list", "orch leases", of::<LeaseList>()),
+        ("lock.list", "orch lock list", of::<LockList>()),
         ("journal.log", "orch log [ID]", of::<LogListShape>()),
         ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),
         ("config", "orch config", of::<Config>()),
         ("doctor", "orch doctor", of::<Findings>()),
+        ("check", "orch check", of::<Findings>()),
         ("workspace.init", "orch init", of::<Made>()),
         ("demo", "orch demo", of::<Made>()),
     ];
     for (kind, command) in CHANGES {
         kinds.push((kind, command, change.clone()));
     }
+    let lock = of::<LockChange>();
+    kinds.push(("lock.acquire", "orch lock acquire NAME", lock.clone()));
+    kinds.push(("lock.renew", "orch lock renew NAME", lock.clone()));
+    kinds.push(("lock.release", "orch lock release NAME", lock));
     kinds.push(("schema", "orch schema", json!({"type": "object"})));
     kinds.push(("error", "any command with --json", error()));
     kinds
 }
 
 /// The changing commands, all of one shape.
-const CHANGES: [(&str, &str); 18] = [
+const CHANGES: [(&str, &str); 21] = [
+    ("check.accept", "orch check --accept"),
     ("task.add", "orch add TITLE"),
     ("task.set", "orch set ID FIELD=VALUE"),
     ("task.note", "orch note ID TEXT"),
@@ -60,6 +68,8 @@ const CHANGES: [(&str, &str); 18] = [
     ("task.reap", "orch reap"),
     ("task.archive", "orch archive"),
     ("ledger.fmt", "orch fmt"),
+    ("journal.undo", "orch undo"),
+    ("journal.redo", "orch redo"),
 ];
 
 fn error() -> Value {

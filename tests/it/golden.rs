@@ -22,6 +22,7 @@ macro_rules! golden {
 golden! {
     add = "add";
     archive = "archive";
+    check = "check";
     audit = "audit";
     claim = "claim";
     completions = "completions";
@@ -42,6 +43,7 @@ golden! {
     japanese = "japanese";
     leases = "leases";
     list = "list";
+    lock = "lock";
     log = "log";
     man = "man";
     move_ = "move";
@@ -50,6 +52,7 @@ golden! {
     note = "note";
     ready = "ready";
     reap = "reap";
+    redo = "redo";
     release = "release";
     renew = "renew";
     reopen = "reopen";
@@ -60,6 +63,7 @@ golden! {
     show = "show";
     status = "status";
     submit = "submit";
+    undo = "undo";
 }
 
 #[test]

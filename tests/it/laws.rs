@@ -198,3 +198,22 @@ fn t23_fmt_is_idempotent_and_keeps_values() {
         with_document(choices, |text, _| props::fmt_is_idempotent_and_keeps_values(text))
     });
 }
+
+#[test]
+fn a_comparison_leads_there_and_back() {
+    check("undo", 20, |choices| {
+        with_document(choices, |text, c| {
+            let (row, column) = (c.pick(16), c.pick(32));
+            let kind = c.pick(5);
+            let value = documents::value(c);
+            let deed = match kind {
+                0 => props::Deed::Set(row, column, &value),
+                1 => props::Deed::Add(&value),
+                2 => props::Deed::Cut(row),
+                3 => props::Deed::Format,
+                _ => props::Deed::Detail(row, &value),
+            };
+            props::a_comparison_leads_there_and_back(text, deed)
+        })
+    });
+}

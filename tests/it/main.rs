@@ -24,3 +24,4 @@ mod schemas;
 mod states;
 mod support;
 mod tidy;
+mod undo;

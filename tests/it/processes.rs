@@ -2,7 +2,7 @@
 //!
 //! Here: what many writers and readers at once may count on. In the folder:
 //! odd files (`files`), odd streams and disks (`streams`), editors beside
-//! writers (`editors`). Nothing sleeps and nothing is measured in seconds.
+//! writers (`editors`), named locks (`locks`). Nothing sleeps and nothing is measured in seconds.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
 mod editors;
 mod files;
 mod ground;
+mod locks;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};

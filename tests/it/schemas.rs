@@ -83,6 +83,8 @@ const LIFE: &[&str] = &[
     "status",
     "config",
     "doctor",
+    "check",
+    "check --accept --as CMD@boss",
     "schema",
     "schema task.list",
     "",
@@ -111,9 +113,18 @@ const LIFE: &[&str] = &[
     "drop T-3 --as CMD@boss",
     "reopen T-3 --note why --as CMD@boss",
     "drop T-3 --as CMD@boss",
+    "undo --as CMD@boss",
+    "redo --as CMD@boss",
     "archive --as CMD@boss",
+    "undo --as CMD@boss",
+    "redo --as CMD@boss",
     "archive --as CMD@boss",
     "show T-3",
+    "lock list",
+    "lock acquire deploy src/** --as WORK@ada",
+    "lock renew deploy --ttl 2h --as WORK@ada",
+    "lock list",
+    "lock release deploy src/** --as WORK@ada",
     "+2h",
     "leases",
     "status",
@@ -256,7 +267,8 @@ fn an_error_is_an_object_on_stdout_and_words_on_stderr() {
         assert_eq!((&answer["kind"], &error["code"]), (&"error".into(), &code.into()), "{line}");
         assert_eq!(error["exit"].as_u64(), Some(u64::from(ran.exit)), "{line}");
         let said = format!("error: {}", error["message"].as_str().unwrap());
-        assert_eq!(ran.err.lines().next(), Some(said.as_str()), "{line}: {ran:?}");
+        let first = ran.err.lines().find(|line| !line.starts_with("warning: "));
+        assert_eq!(first, Some(said.as_str()), "{line}: {ran:?}");
         if let Some(hint) = error["hint"].as_str() {
             assert!(ran.err.contains(&format!("hint: {hint}\n")), "{line}: {ran:?}");
             // A hint is safe to type and leads on.
@@ -274,7 +286,11 @@ fn an_error_is_an_object_on_stdout_and_words_on_stderr() {
         );
         seen.insert(code);
     }
-    assert_eq!(world.files(), before, "an error writes nothing");
+    // A refusal for who somebody is stands in the audit file of the day.
+    let mut after = world.files();
+    let audit = after.remove("ORCH/LOGS/2026-03/APPROVALS-2026-03-01.md").unwrap();
+    assert_eq!((audit.lines().count(), audit.contains("result=FAIL")), (1, true), "{audit}");
+    assert_eq!(after, before, "an error writes nothing else");
     std::fs::write(world.tasks(), b"no table").unwrap();
     let ran = world.run("list --json");
     assert_eq!((ran.exit, &valid(&schemas, "list", &ran)["error"]["exit"]), (10, &10.into()));

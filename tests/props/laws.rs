@@ -6,9 +6,11 @@
 
 mod changing;
 mod reading;
+mod undoing;
 
 pub use changing::*;
 pub use reading::*;
+pub use undoing::*;
 
 /// What a law had to do with its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,12 +29,18 @@ pub fn skeleton_decides_as_the_whole(text: &str) {
     );
 }
 
+/// Whether git's marks of an unresolved merge stand at the beginning of lines.
+fn is_unmerged(bytes: &[u8]) -> bool {
+    let begins = |mark: &[u8]| bytes.split(|b| *b == b'\n').any(|line| line.starts_with(mark));
+    begins(b"<<<<<<< ") && begins(b"=======") && begins(b">>>>>>> ")
+}
+
 /// Reading any bytes never panics; what was read points into the text and
 /// writing it back without a change gives the same bytes.
 pub fn parses_losslessly(bytes: &[u8]) -> Outcome {
     let Ok(text) = source::text(bytes, "TASKS.md") else {
         assert!(
-            std::str::from_utf8(bytes).is_err() || bytes.contains(&0),
+            std::str::from_utf8(bytes).is_err() || bytes.contains(&0) || is_unmerged(bytes),
             "readable bytes were refused: {bytes:?}"
         );
         return Outcome::Refused;

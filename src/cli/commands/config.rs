@@ -17,21 +17,21 @@ pub(super) fn run(cx: &mut Cx<'_>, _: ConfigArgs) -> End {
     let start = cx.global.dir.clone().map_or(Start::CurrentDir, Start::At);
     let layout = Layout::discover(cx.sys, start)?;
     let loaded = load_settings(cx.sys, &layout)?;
-    let file = layout.display(&layout.settings());
-    let warnings: Vec<String> =
-        loaded.unknown.iter().map(|k| format!("{file}:{}:{}: {k}", k.line, k.column)).collect();
-    for warning in &warnings {
-        cx.ui.warning(warning);
-    }
+    // What a hand edit loosened keeps its former value, and that is printed.
+    let ctx = cx.context(Mode::Read)?;
+    let warnings = ctx.warnings.clone();
     let acting = actor(cx)?;
-    let mut settings: Vec<Setting> = loaded
+    let held = |key: &str| ctx.held.iter().any(|held| key.starts_with(held.name));
+    let mut settings: Vec<Setting> = ctx
         .settings
         .entries(&loaded.present())
         .into_iter()
-        .map(|entry| Setting {
+        .map(|entry| (held(&entry.key), entry))
+        .map(|(is_held, entry)| Setting {
             key: entry.key,
             value: (entry.value != "-").then_some(entry.value),
             source: match entry.source {
+                _ if is_held => "held: the file's value waits for CMD".to_owned(),
                 Source::Default => "default".to_owned(),
                 Source::File { path, line } => format!("{path}:{line}"),
             },

@@ -1,7 +1,7 @@
 //! `orch doctor`
 
 use crate::cli::answer::{Answer, Cx, End};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::services::doctor::{self, Severity};
 use crate::store::discover::Start;
 use crate::store::layout::Layout;
@@ -17,6 +17,17 @@ pub(super) fn run(cx: &mut Cx<'_>, _: DoctorArgs) -> End {
     let layout = Layout::discover(cx.sys, start)?;
     let found = doctor::examine(cx.sys, &layout)?;
     let worst = found.iter().map(|f| f.severity).max().unwrap_or(Severity::Ok);
+    tell(cx, "doctor", found, &[])?;
+    Ok((worst == Severity::Error).then_some(ErrorKind::LedgerInvalid))
+}
+
+/// Prints findings.
+pub(super) fn tell(
+    cx: &mut Cx<'_>,
+    kind: &'static str,
+    found: Vec<doctor::Finding>,
+    warnings: &[String],
+) -> Result<()> {
     let rows = found
         .iter()
         .map(|f| {
@@ -48,13 +59,12 @@ pub(super) fn run(cx: &mut Cx<'_>, _: DoctorArgs) -> End {
         .collect();
     let total = findings.len();
     cx.rows(&Answer {
-        kind: "doctor",
+        kind,
         data: Findings { findings, total, returned: total, truncated: false },
         columns: &["severity", "code", "message"],
         flexible: &[],
         rows,
-        warnings: &[],
+        warnings,
         next: &[],
-    })?;
-    Ok((worst == Severity::Error).then_some(ErrorKind::LedgerInvalid))
+    })
 }

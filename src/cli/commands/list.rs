@@ -46,8 +46,9 @@ pub struct ListArgs {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: ListArgs) -> End {
-    let ctx = cx.context(Mode::Read)?;
+    let mut ctx = cx.context(Mode::Read)?;
     let files = Files::read(cx.sys, &ctx.layout, Want::Tasks)?;
+    cx.look(&mut ctx, &files)?;
     let path = ctx.layout.display(&ctx.layout.tasks());
     let ledger = TaskLedger::parse(source::text(&files.tasks.bytes, &path)?, &path)?;
     let request = Request {

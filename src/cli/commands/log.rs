@@ -32,11 +32,12 @@ pub struct LogArgs {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
-    let ctx = cx.context(Mode::Read)?;
+    let mut ctx = cx.context(Mode::Read)?;
     let journal = Journal::read(cx.sys, &ctx.layout)?;
     let log = Log::of(&journal);
     // The past can be read where the present cannot.
     let files = Files::read(cx.sys, &ctx.layout, Want::All)?;
+    cx.look(&mut ctx, &files)?;
     let snapshot = Snapshot::parse(cx.sys, &ctx.layout, &files);
     let subject = log.subject(snapshot.as_ref(), args.id.as_deref())?;
     let found = log.find(&subject, args.limit);

@@ -3,7 +3,7 @@
 use crate::cli::answer::{Answer, Cx, End};
 use crate::error::Result;
 use crate::services::context::{Context, Identity, Mode};
-use crate::services::next;
+use crate::services::{hand_edits, next};
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::wire::list::{NextList, NextTask};
 use crate::wire::task::Task;
@@ -23,14 +23,17 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn open(cx: &mut Cx<'_>) -> Result<Self> {
-        let ctx = cx.context(Mode::Read)?;
+        let mut ctx = cx.context(Mode::Read)?;
         let who = ctx.identity(cx.global.actor.as_deref())?;
         let files = Files::read(cx.sys, &ctx.layout, Want::All)?;
+        cx.look(&mut ctx, &files)?;
         Ok(Self { ctx, who, files })
     }
 
     pub(super) fn snapshot(&self, cx: &Cx<'_>) -> Result<Snapshot<'_>> {
-        Snapshot::parse(cx.sys, &self.ctx.layout, &self.files)
+        let mut snapshot = Snapshot::parse(cx.sys, &self.ctx.layout, &self.files)?;
+        snapshot.standing = hand_edits::now_standing(&self.ctx, &self.files, &snapshot)?;
+        Ok(snapshot)
     }
 }
 

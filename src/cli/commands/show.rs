@@ -7,12 +7,15 @@ use crate::error::Result;
 use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
 use crate::model::field::TaskField;
-use crate::services::context::Mode;
+use crate::services::context::{Context, Mode};
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::wire::list::{Field, Shown};
 use crate::wire::task::{Approval, Task};
 use clap::Args;
 use std::borrow::Cow;
+
+/// How often a task that stands nowhere is looked for.
+const LOOKS: u32 = 20;
 
 /// Arguments of `orch show`.
 #[derive(Debug, Args)]
@@ -22,42 +25,64 @@ pub struct ShowArgs {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: ShowArgs) -> End {
-    let ctx = cx.context(Mode::Read)?;
-    let files = Files::read(cx.sys, &ctx.layout, Want::All)?;
-    let snapshot = Snapshot::parse(cx.sys, &ctx.layout, &files)?;
-    let mut warnings = ctx.warnings.clone();
-    let rows = snapshot.tasks.rows_of(&args.id);
-    let mut shown = if let [row, ..] = rows[..] {
-        if rows.len() > 1 {
-            let lines: Vec<String> =
-                rows.iter().map(|r| snapshot.tasks.line(*r).to_string()).collect();
-            let warning = format!(
-                "the id `{}` stands in lines {}; this is the first",
-                args.id,
-                lines.join(", ")
-            );
-            cx.ui.warning(&warning);
-            warnings.push(warning);
+    let mut ctx = cx.context(Mode::Read)?;
+    let mut files = Files::read(cx.sys, &ctx.layout, Want::All)?;
+    cx.look(&mut ctx, &files)?;
+    let mut looks = 1;
+    loop {
+        let snapshot = Snapshot::parse(cx.sys, &ctx.layout, &files)?;
+        if let Some(shown) = find(&ctx, &snapshot, &args.id)? {
+            return tell(cx, &ctx, &snapshot, &args.id, shown);
         }
-        let shown = of_row(&snapshot.tasks, row);
-        Shown { file: ctx.layout.display(&ctx.layout.tasks()), ..shown }
-    } else {
-        let Some(year) = snapshot.archived(&args.id)? else {
+        // It may have been on its way between the ledger and an archive: once
+        // the ledger stands still it is nowhere.
+        let again = Files::read(cx.sys, &ctx.layout, Want::All)?;
+        let still = again.tasks.stat == files.tasks.stat && !again.unfinished && !files.unfinished;
+        if looks == LOOKS || still {
             return Err(snapshot.tasks.find(&args.id).err().unwrap_or_else(|| {
                 crate::error::Error::not_found(format!("no task `{}`", args.id))
             }));
-        };
-        let text = snapshot.archives()?.get(&year).map_or("", String::as_str);
-        let path = ctx.layout.display(&ctx.layout.archive_tasks(year));
-        let archive = TaskLedger::parse_any(text, &path);
-        let shown = of_row(&archive, archive.find(&args.id)?);
-        Shown { file: path, archived: true, ..shown }
-    };
+        }
+        files = again;
+        looks += 1;
+    }
+}
+
+/// The task, in the ledger or in an archive.
+fn find(ctx: &Context, snapshot: &Snapshot<'_>, id: &str) -> Result<Option<Shown>> {
+    if let [row, ..] = snapshot.tasks.rows_of(id)[..] {
+        let shown = of_row(&snapshot.tasks, row);
+        return Ok(Some(Shown { file: ctx.layout.display(&ctx.layout.tasks()), ..shown }));
+    }
+    let Some(year) = snapshot.archived(id)? else { return Ok(None) };
+    let text = snapshot.archives()?.get(&year).map_or("", String::as_str);
+    let path = ctx.layout.display(&ctx.layout.archive_tasks(year));
+    let archive = TaskLedger::parse_any(text, &path);
+    let shown = of_row(&archive, archive.find(id)?);
+    Ok(Some(Shown { file: path, archived: true, ..shown }))
+}
+
+fn tell(
+    cx: &mut Cx<'_>,
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    id: &str,
+    mut shown: Shown,
+) -> End {
+    let mut warnings = ctx.warnings.clone();
+    let rows = snapshot.tasks.rows_of(id);
+    if rows.len() > 1 {
+        let lines: Vec<String> = rows.iter().map(|r| snapshot.tasks.line(*r).to_string()).collect();
+        let lines = lines.join(", ");
+        let warning = format!("the id `{id}` stands in lines {lines}; this is the first");
+        cx.ui.warning(&warning);
+        warnings.push(warning);
+    }
     shown.detail = snapshot
         .tasks
-        .section(&args.id)
+        .section(id)
         .map(|(_, body)| snapshot.tasks.grid().text()[body].trim_matches(['\r', '\n']).to_owned());
-    shown.approvals = snapshot.approvals.of_task(&args.id).map(|a| Approval::of(&a)).collect();
+    shown.approvals = snapshot.approvals.of_task(id).map(|a| Approval::of(&a)).collect();
     write(cx, &shown, &warnings)?;
     Ok(None)
 }

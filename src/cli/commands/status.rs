@@ -72,8 +72,8 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
         leases,
         overdue,
         approvals_pending: snapshot.approvals.waiting().count(),
-        freeze: snapshot.flags.freeze,
-        auto_decide: snapshot.flags.auto_decide.as_str().to_owned(),
+        freeze: ctx.flags_in_force(snapshot.flags).freeze,
+        auto_decide: ctx.flags_in_force(snapshot.flags).auto_decide.as_str().to_owned(),
         durability: match ctx.settings.durability {
             Durability::Full => "full",
             Durability::Fast => "fast",

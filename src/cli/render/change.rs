@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::ledger::tasks::shell_word;
 use crate::model::actor::Role;
 use crate::services::context::Identity;
-use crate::wire::change::Change;
+use crate::wire::change::{Change, Undid};
 use crate::wire::list::Field;
 use crate::wire::task::Task;
 use serde_json::Value;
@@ -68,7 +68,10 @@ pub fn tell(
 }
 
 fn for_people(cx: &mut Cx<'_>, command: &str, answer: &Change, nothing: bool) -> Result<()> {
-    let moved = !answer.archived.is_empty();
+    if let (Some(id), Some(undid), false) = (&answer.undone, &answer.undid, answer.already) {
+        let _ = cx.ui.line(&undid_line(command, id, undid))?;
+    }
+    let moved = !answer.archived.is_empty() && answer.undone.is_none();
     let several = answer.tasks.iter().flatten().filter(|_| !moved);
     for task in answer.task.iter().flatten().chain(several) {
         let _ = cx.ui.line(&line(task))?;
@@ -109,6 +112,18 @@ fn for_people(cx: &mut Cx<'_>, command: &str, answer: &Change, nothing: bool) ->
     Ok(())
 }
 
+/// `undid claim of T-1 (operation 06…)`
+fn undid_line(command: &str, id: &str, undid: &Undid) -> String {
+    const SHOWN: usize = 5;
+    let verb = if command == "redo" { "redid" } else { "undid" };
+    let mut rows = undid.rows.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if undid.rows.len() > SHOWN {
+        rows.push_str(&format!(" and {} more", undid.rows.len() - SHOWN));
+    }
+    let of = if rows.is_empty() { String::new() } else { format!(" of {rows}") };
+    format!("{verb} {}{of} (operation {id})", undid.command)
+}
+
 fn line(task: &Task<'_>) -> String {
     let state = task.state.as_deref().unwrap_or("-");
     format!("{} {state} {}", task.task_id, task.title.as_deref().unwrap_or("-"))
@@ -122,6 +137,9 @@ pub fn next(cx: &Cx<'_>, who: &Identity, answer: &Change, nothing: bool) -> Vec<
     let with = |rest: String| cx.command(&rest, Some(who));
     if nothing {
         return vec![with("next".to_owned())];
+    }
+    if answer.undid.as_ref().is_some_and(|undid| undid.redoable) && !answer.already {
+        return vec![with("redo".to_owned())];
     }
     let several = answer.tasks.is_some();
     let current = answer.claimed.iter().flatten().next().or(answer.task.iter().flatten().next());

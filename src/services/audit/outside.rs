@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::services::audit::Finding;
 use crate::services::audit::chain::Chain;
 use crate::services::doctor::Severity;
+use crate::store::checkpoint::Checkpoint;
 use crate::store::git::{Git, Where};
 use crate::store::journal::{Journal, Named, SHORTEST_PREFIX};
 use crate::store::layout::Layout;
@@ -164,10 +165,8 @@ fn checkpoint(
     chain: &Chain<'_>,
     committed: &HashSet<String>,
 ) -> Option<Finding> {
-    let path = layout.locks_dir().join("checkpoint");
-    let stat = sys.fs.stat(&path).ok()?;
-    let bytes = sys.fs.read(&path).ok()?;
-    let heads = heads(&bytes);
+    let stat = sys.fs.stat(&layout.checkpoint()).ok()?;
+    let heads = Checkpoint::read(sys, layout)?.heads;
     let mut gone = heads.iter().filter(|(_, hash)| !chain.known.contains(&**hash));
     // What HEAD has is told as missing by now.
     let (seq, hash) = gone.find(|(_, hash)| !committed.contains(hash))?;
@@ -182,16 +181,4 @@ fn checkpoint(
     let message =
         format!("the journal ends before the operation {seq}:{hash}, which this machine saw{why}");
     Some(finding(code, severity, message))
-}
-
-/// The heads in the first line of the checkpoint, `head <seq>:<hash> …`.
-fn heads(checkpoint: &[u8]) -> Vec<(u64, String)> {
-    let line = checkpoint.split(|b| *b == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let heads = line.strip_prefix("head ").into_iter().flat_map(str::split_whitespace);
-    let parsed = heads.filter_map(|head| {
-        let (seq, hash) = head.split_once(':')?;
-        Some((seq.parse().ok()?, hash.to_owned()))
-    });
-    parsed.collect()
 }

@@ -2,6 +2,7 @@
 //! that is gone, moved or made up.
 
 use super::*;
+use crate::store::checkpoint::Checkpoint;
 use crate::store::entry::{Entry, sha256_hex};
 use crate::store::graph::Line;
 use crate::sys::sim::Sim;
@@ -319,8 +320,10 @@ fn t42_a_cut_end_is_found_by_who_saw_it() {
 fn t42_a_cut_end_is_found_by_the_checkpoint() {
     let lines = log(40);
     let (_dir, sim, layout) = workspace(&lines);
-    let checkpoint = format!("head 40:{}\nsomething else\n", hash(&lines[39]));
-    write(&layout.locks_dir().join("checkpoint"), &checkpoint);
+    let heads = vec![(40, hash(&lines[39]).clone())];
+    let checkpoint = Checkpoint { heads, ..Checkpoint::default() };
+    write(&layout.checkpoint(), "");
+    checkpoint.write(&sim.sys(), &layout).unwrap();
     assert_eq!(codes(&verify(&sim.sys(), &layout, &[]).unwrap()), Vec::<&str>::new());
     for cut in [1, 5, 40] {
         rewrite(&layout, &lines[..40 - cut]);

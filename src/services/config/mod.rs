@@ -83,6 +83,7 @@ pub fn load(text: &str, display_path: &str) -> Result<Loaded> {
     // The YAML reader counts the mark as a column, and would take the second
     // key for the start of another document.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    bounded(text, display_path)?;
     let mut ignored = Vec::new();
     let file = if says_nothing(text) {
         None
@@ -106,6 +107,53 @@ pub fn load(text: &str, display_path: &str) -> Result<Loaded> {
     })?;
     let unknown = ignored.iter().map(|path| unknown_key(path, text)).collect();
     Ok(Loaded { settings, unknown, text: text.to_owned(), path: display_path.to_owned() })
+}
+
+/// The most bytes of a settings file, its comments left out.
+const MAX_BYTES: usize = 1 << 18;
+/// The deepest nesting, in brackets or by indentation.
+const MAX_DEPTH: usize = 32;
+/// The most lines that are not comments.
+const MAX_LINES: usize = 5_000;
+
+/// Refuses what no person writes: the reader's time grows with the square of
+/// depth and of keys.
+fn bounded(text: &str, path: &str) -> Result<()> {
+    let too = |what: String, line: usize| Err(Error::usage(what).at(path, line, 1));
+    let (mut brackets, mut lines, mut bytes): (usize, usize, usize) = (0, 0, 0);
+    let mut indents: Vec<usize> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let content = line.trim_start_matches([' ', '-', '\t']);
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        lines += 1;
+        bytes += line.len();
+        if bytes > MAX_BYTES {
+            return too(format!("the settings have more than {MAX_BYTES} bytes"), number + 1);
+        }
+        let indent = line.len() - content.len();
+        while indents.last().is_some_and(|last| *last >= indent) {
+            indents.pop();
+        }
+        indents.push(indent);
+        let dashes = line.len() - line.trim_start_matches(['-', ' ']).len();
+        let nested = line[..dashes].matches('-').count();
+        for byte in line.bytes() {
+            match byte {
+                b'[' | b'{' => brackets += 1,
+                b']' | b'}' => brackets = brackets.saturating_sub(1),
+                _ => {}
+            }
+            if brackets + indents.len() + nested > MAX_DEPTH {
+                return too(format!("the settings nest deeper than {MAX_DEPTH}"), number + 1);
+            }
+        }
+        if lines > MAX_LINES {
+            return too(format!("the settings have more than {MAX_LINES} lines"), number + 1);
+        }
+    }
+    Ok(())
 }
 
 /// The text without the comment lines at its end. They begin at the margin, so

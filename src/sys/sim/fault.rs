@@ -154,6 +154,16 @@ impl Fs for FaultFs {
         self.inner.rename(from, to)
     }
 
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        self.plan.enter("exchange", other)?;
+        self.inner.exchange(one, other)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.plan.enter("rename_new", to)?;
+        self.inner.rename_new(from, to)
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.plan.enter("remove_file", path)?;
         self.inner.remove_file(path)
@@ -196,6 +206,16 @@ impl Handle for Opened<dyn Handle> {
     fn set_attributes(&mut self, like: &Stat) -> io::Result<()> {
         self.plan.enter("set_attributes", &self.path)?;
         self.inner.set_attributes(like)
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.plan.enter("cut", &self.path)?;
+        self.inner.cut(len)
+    }
+
+    fn stamp(&mut self, mtime_ns: i128) -> io::Result<()> {
+        self.plan.enter("stamp", &self.path)?;
+        self.inner.stamp(mtime_ns)
     }
 
     fn sync(&mut self) -> io::Result<()> {

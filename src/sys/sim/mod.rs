@@ -7,6 +7,7 @@
 
 mod env;
 mod fault;
+mod process;
 mod programs;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use env::SimEnv;
 pub use fault::{FaultFs, is_crash};
+pub use process::{Life, SimProcess};
 pub use programs::SimPrograms;
 
 use super::{Clock, Disk, Entropy, Fs, Sys};
@@ -30,6 +32,8 @@ pub struct Sim {
     pub env: Arc<SimEnv>,
     /// Randomness.
     pub entropy: Arc<SimEntropy>,
+    /// Programs.
+    pub process: Arc<SimProcess>,
     /// Other programs.
     pub programs: Arc<SimPrograms>,
 }
@@ -37,8 +41,10 @@ pub struct Sim {
 impl Sim {
     /// A world at 2026-01-01T00:00:00Z whose working directory is `cwd`.
     pub fn new(cwd: impl Into<PathBuf>) -> Self {
+        let clock = Arc::new(SimClock::new(1_767_225_600_000));
         Self {
-            clock: Arc::new(SimClock::new(1_767_225_600_000)),
+            process: Arc::new(SimProcess::new(clock.clone())),
+            clock,
             fs: Arc::new(FaultFs::new(Arc::new(Disk))),
             env: Arc::new(SimEnv::new(cwd)),
             entropy: Arc::new(SimEntropy::new(1)),
@@ -53,6 +59,7 @@ impl Sim {
             fs: Arc::clone(&self.fs) as Arc<dyn Fs>,
             env: self.env.clone(),
             entropy: self.entropy.clone(),
+            process: self.process.clone(),
             programs: self.programs.clone(),
         }
     }

@@ -191,6 +191,15 @@ impl Story {
             ["ls", dir] => done(listing(&path(dir))?),
             ["echo", ..] => done(format!("{}\n", words[1..].join(" ")).into_bytes()),
             ["printf", text] => done(shell::escapes(text)),
+            ["sed", "-i", expression, file] => {
+                // One way of it: every line's first `from` becomes `to`.
+                let parts: Vec<_> = expression.split('/').collect();
+                let ["s", from, to, ""] = parts[..] else { return Err("only s/a/b/".into()) };
+                let text = fs::read_to_string(path(file)).map_err(|e| e.to_string())?;
+                let lines = text.split_inclusive('\n').map(|line| line.replacen(from, to, 1));
+                fs::write(path(file), lines.collect::<String>()).map_err(|e| e.to_string())?;
+                done(Vec::new())
+            }
             ["sleep", time] => {
                 let time = orch::model::duration::parse(time).map_err(|why| why.to_string())?;
                 self.ws.clock().advance(time);

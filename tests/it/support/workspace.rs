@@ -5,7 +5,7 @@
 
 use super::shell;
 use orch::ledger::unified::unified;
-use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv};
+use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv, SimProcess};
 use orch::sys::{Disk, Installed, Sys};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -185,6 +185,7 @@ impl Workspace {
             fs: self.fs.clone(),
             env: Arc::new(env),
             entropy: self.entropy.clone(),
+            process: Arc::new(SimProcess::new(self.clock.clone())),
             // Real git, in a repository of the test's own.
             programs: Arc::new(Installed),
         }

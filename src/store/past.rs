@@ -1,0 +1,109 @@
+//! Questions to the journal about hand edits, undo and policy.
+//!
+//! Here: answers that come from whole entries. Not here: which line comes after
+//! which (`store::graph`), leases and rounds (`model::history`). Cost: only
+//! lines that can answer are parsed.
+
+use crate::store::entry::{Entry, RowChange, RowChangeKind};
+use crate::store::journal::{Journal, read};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+impl Journal {
+    /// The operation with an id.
+    pub fn find(&self, id: &str) -> Option<Entry> {
+        let needle = format!("\"id\":{}", serde_json::to_string(id).unwrap_or_default());
+        self.entries_with(needle.as_bytes()).find(|entry| entry.id == id)
+    }
+
+    /// The newest operation, by its time, of which something holds. Cost: the
+    /// ends of every line, and whole lines from the newest on until one is found.
+    pub fn newest_where(&self, test: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let graph = self.graph();
+        let mut lines: Vec<_> = graph.lines().iter().collect();
+        // Of one instant the later line of the chain is the newer one.
+        lines.sort_by_key(|line| line.ts);
+        lines.into_iter().rev().map(|line| read(*line)).find(|entry| test(entry))
+    }
+
+    /// The SHA-256 of a file after the newest operation that named it.
+    pub fn last_sha(&self, name: &str) -> Option<String> {
+        let needle = format!("{}:\"", serde_json::to_string(name).unwrap_or_default());
+        let named = self.entries_with(needle.as_bytes());
+        named.filter_map(|mut entry| entry.sha_out.remove(name)).last()
+    }
+
+    /// The policy in force, as the newest line that names it has it.
+    pub fn last_policy(&self) -> Option<serde_json::Value> {
+        self.entries_with(b"\"policy\":{").filter_map(|entry| entry.policy).last()
+    }
+
+    /// Hand edits that did what counts for nothing, oldest first.
+    pub fn with_forbidden(&self) -> Vec<Entry> {
+        let found = self.entries_with(b"\"forbidden\":[");
+        found.filter(|entry| !entry.forbidden.is_empty()).collect()
+    }
+
+    /// What was accepted: ids of operations, or `<id>/<code>/<row>`.
+    pub fn accepted(&self) -> HashSet<String> {
+        self.entries_with(b"\"accepts\":[").flat_map(|entry| entry.accepts).collect()
+    }
+
+    /// Whether an operation was taken back, and that was not taken back again.
+    pub fn is_undone(&self, id: &str) -> bool {
+        let needle = format!("\"undoes\":{}", serde_json::to_string(id).unwrap_or_default());
+        let by = self
+            .entries_with(needle.as_bytes())
+            .filter(|entry| entry.undoes.as_deref() == Some(id))
+            .last();
+        by.is_some_and(|entry| !self.is_undone(&entry.id))
+    }
+
+    /// Everything that happened to one row, oldest first.
+    pub fn of_row(&self, file: &str, row: &str) -> Vec<(Entry, RowChange)> {
+        let needle = format!("\"row\":{}", serde_json::to_string(row).unwrap_or_default());
+        let mut past = Vec::new();
+        for entry in self.entries_with(needle.as_bytes()) {
+            let change = entry.changes.iter().find(|c| c.row == row && c.file == file).cloned();
+            past.extend(change.map(|change| (entry, change)));
+        }
+        past
+    }
+
+    /// The newest journalled cells of every row of a file, as spelled.
+    pub fn newest_cells(&self, file: &str) -> HashMap<String, BTreeMap<String, String>> {
+        let mut rows: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        for entry in self.entries_with(b"\"row\":") {
+            for change in entry.changes.into_iter().filter(|c| c.file == file) {
+                if change.kind == RowChangeKind::Remove {
+                    rows.remove(&change.row);
+                    continue;
+                }
+                let cells = rows.entry(change.row).or_default();
+                cells.extend(change.cells.into_iter().map(|(name, (_, after))| (name, after)));
+            }
+        }
+        rows
+    }
+
+    /// Lines that came from elsewhere: neither those with these hashes nor lines
+    /// before them.
+    pub fn lines_beyond(&self, heads: &[String]) -> Vec<Entry> {
+        if heads.is_empty() || self.tip().parents.iter().all(|head| heads.contains(head)) {
+            return Vec::new();
+        }
+        let entries: Vec<Entry> = self.entries_with(b"\"hash\":\"").collect();
+        let parents: HashMap<&str, &Vec<String>> =
+            entries.iter().map(|entry| (entry.hash.as_str(), &entry.parents)).collect();
+        let mut ours: HashSet<&str> = HashSet::new();
+        let mut open: Vec<&str> = heads.iter().map(String::as_str).collect();
+        while let Some(hash) = open.pop() {
+            if ours.insert(hash) {
+                open.extend(
+                    parents.get(hash).into_iter().flat_map(|p| p.iter().map(String::as_str)),
+                );
+            }
+        }
+        let beyond: Vec<bool> = entries.iter().map(|e| !ours.contains(e.hash.as_str())).collect();
+        entries.into_iter().zip(beyond).filter(|(_, beyond)| *beyond).map(|(e, _)| e).collect()
+    }
+}
