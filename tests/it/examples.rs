@@ -90,3 +90,24 @@ fn cron_is_safe_to_repeat() {
         assert_eq!(states(dir.path()), ["001,READY", "002,READY"]);
     }
 }
+
+#[test]
+fn torture_counts_what_was_lost_and_finds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let has_timeout = Command::new("timeout").args(["1", "true"]).status();
+    if !has_timeout.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no `timeout` to kill commands with");
+        return;
+    }
+    let output = Command::new("sh")
+        .arg(examples().join("torture.sh"))
+        .arg("2")
+        .current_dir(dir.path())
+        .env("ORCH", ORCH)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{err}");
+    assert!(said.ends_with("lost: 0\n"), "{said}{err}");
+}
