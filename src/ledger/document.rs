@@ -3,7 +3,6 @@
 //! Here: what tasks and approvals have in common, for comparing and patching.
 //! Not here: what the cells mean (`ledger::tasks`, `ledger::approvals`).
 
-use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::schema;
 use crate::ledger::table::{Grid, Row, is_empty_value};
 use crate::model::field::{ApprovalField, TaskField};
@@ -145,9 +144,4 @@ fn names_of(kind: Kind, headers: &[Cow<'_, str>]) -> Vec<String> {
             if seen.insert(name.clone()) { name } else { String::new() }
         })
         .collect()
-}
-
-/// The tables of an approval ledger.
-pub fn of_approvals<'v>(ledger: &'v ApprovalLedger<'v>) -> Document<'v> {
-    Document::view(Kind::Approvals, ledger.grid())
 }

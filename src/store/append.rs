@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::store::layout::Layout;
 use crate::store::replace::{Target, resolve, resolve_dir};
 use crate::sys::{Handle, Sys};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A file that lines are appended to, in the workspace, in a folder that is
 /// there.
@@ -121,11 +121,6 @@ impl Place {
 
     fn read(&self, sys: &Sys) -> Result<Vec<u8>> {
         sys.fs.read(&self.target.path).map_err(|e| Error::io("read", &self.path, &e))
-    }
-
-    /// The file, for messages.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

@@ -20,7 +20,7 @@ use crate::ledger::render::{self, Documents, Rendered};
 use crate::model::operation::Operation;
 use crate::store::append::{End, Place};
 use crate::store::checkpoint::{self, Checkpoint, Known, Mark};
-use crate::store::entry::{Entry, sha256_hex};
+use crate::store::entry::sha256_hex;
 use crate::store::install::{Piece, Put};
 use crate::store::layout::Layout;
 use crate::store::lock::{LedgerLock, holder_note};
@@ -356,18 +356,6 @@ impl Transaction {
             Some(read) => read.map(|read| read.bytes.clone()),
             None => file.bytes.clone().or_else(|| self.sys.fs.read(&file.path).ok()),
         }
-    }
-
-    /// Appends lines to the journal that change no ledger file.
-    ///
-    /// # Errors
-    /// `failed`; the lines may or may not be there.
-    pub fn append(&self, entries: &[Entry], durability: Durability) -> Result<()> {
-        let Some(last) = entries.last() else { return Ok(()) };
-        let month = last.ts.get(..7).unwrap_or("0000-00");
-        let place = Place::make(&self.sys, &self.layout, self.layout.journal_month(month))?;
-        let lines: Vec<String> = entries.iter().map(Entry::to_line).collect();
-        place.append(&self.sys, &lines, End::Unknown, durability == Durability::Full)
     }
 }
 
