@@ -6,6 +6,8 @@
 pub mod actor;
 pub mod approval;
 pub mod duration;
+pub mod evidence;
+pub mod evidence_path;
 pub mod field;
 pub mod history;
 pub mod id;
