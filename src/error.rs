@@ -116,6 +116,18 @@ pub struct Error {
     pub aside: Option<Box<Aside>>,
 }
 
+/// Why a path below the workspace is not used: as the cause of an I/O error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a link leads out of the workspace")]
+pub struct LeadsOut;
+
+impl LeadsOut {
+    /// Whether an I/O error is because of it.
+    pub fn is_cause_of(error: &std::io::Error) -> bool {
+        error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).is_some()
+    }
+}
+
 /// What goes with an error besides its own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aside {
@@ -154,9 +166,15 @@ impl Error {
         Self::new(ErrorKind::LedgerInvalid, message)
     }
 
-    /// I/O: the action, the path and the system's reason.
+    /// I/O: the action, the path and the system's reason. Where that is
+    /// [`LeadsOut`] the file cannot be used; anything else is `failed`.
     pub fn io(action: &str, path: &std::path::Path, source: &std::io::Error) -> Self {
-        Self::new(ErrorKind::Failed, format!("cannot {action} `{}`: {source}", path.display()))
+        let kind = if LeadsOut::is_cause_of(source) {
+            ErrorKind::LedgerInvalid
+        } else {
+            ErrorKind::Failed
+        };
+        Self::new(kind, format!("cannot {action} `{}`: {source}", path.display()))
     }
 
     /// Adds what it is about.

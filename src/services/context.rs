@@ -77,6 +77,7 @@ impl Context {
     /// `not_found` where there is none, `usage` for bad settings.
     pub fn open(sys: &Sys, dir: Option<PathBuf>, mode: Mode) -> Result<Self> {
         let layout = Layout::discover(sys, dir.map_or(Start::CurrentDir, Start::At))?;
+        let sys = &sys.within(&layout.root);
         let loaded = load_settings(sys, &layout)?;
         let mut warnings = Vec::new();
         let settings = match mode {

@@ -43,7 +43,9 @@ pub struct Made {
 /// # Errors
 /// `not_allowed` where a ledger is already.
 pub fn init(sys: &Sys, request: &Request) -> Result<Made> {
-    let layout = Layout::new(&request.root);
+    // As elsewhere: without links, which `-C` may name.
+    let root = sys.fs.canonicalize(&request.root).unwrap_or_else(|_| request.root.clone());
+    let (layout, sys) = (Layout::new(&root), &sys.within(&root));
     if sys.fs.lstat(&layout.tasks()).is_ok() {
         return Err(Error::new(
             ErrorKind::NotAllowed,

@@ -6,9 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::store::layout::Layout;
-use crate::store::replace::{Target, resolve, resolve_dir};
+use crate::store::replace::{self, Durability, Target, resolve, resolve_dir};
 use crate::sys::{Handle, Sys};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file that lines are appended to, in the workspace, in a folder that is
 /// there.
@@ -46,7 +46,11 @@ impl Place {
             let made = sys.fs.create_dir_all(dir, like.as_ref());
             made.map_err(|e| Error::io("create", dir, &e))?;
         }
-        let target = resolve(sys, layout, &path)?;
+        let mut target = resolve(sys, layout, &path)?;
+        if target.stat.as_ref().is_some_and(|stat| stat.nlink > 1) {
+            part_from_other_names(sys, &path, &target)?;
+            target = resolve(sys, layout, &path)?;
+        }
         Ok(Self { path, target })
     }
 
@@ -72,8 +76,12 @@ impl Place {
             let before = if is_new { 0 } else { len };
             if let Err(e) = self.write(sys, &mut *file, &text, before) {
                 // What came of it goes again, so that it spoils no line; where
-                // it cannot go, the next writer finishes it.
-                let _ = file.cut(before);
+                // it cannot go, the next writer finishes it. Where there is more
+                // than we wrote it is not ours to cut.
+                let now = sys.fs.stat(path).map(|stat| stat.len);
+                if now.is_ok_and(|now| now < before + text.len() as u64) {
+                    let _ = file.cut(before);
+                }
                 return Err(Error::io("append to", &self.path, &e));
             }
             if sync {
@@ -122,6 +130,14 @@ impl Place {
     fn read(&self, sys: &Sys) -> Result<Vec<u8>> {
         sys.fs.read(&self.target.path).map_err(|e| Error::io("read", &self.path, &e))
     }
+}
+
+/// Gives a file that has other names a copy of its own: a copy of the folder made
+/// of hard links must stay as it was when it was made.
+fn part_from_other_names(sys: &Sys, path: &Path, target: &Target) -> Result<()> {
+    replace::clean_temporaries_of(sys, target)?;
+    let bytes = sys.fs.read(&target.path).map_err(|e| Error::io("read", path, &e))?;
+    replace::replace(sys, target, target.stat.as_ref(), &bytes, Durability::Full)
 }
 
 fn whole(lines: &[String]) -> Vec<u8> {

@@ -117,7 +117,33 @@ fn quarantine(sys: &Sys, layout: &Layout, bytes: &[u8]) -> Result<Option<PathBuf
     Ok(kept)
 }
 
+/// A record says where each file is without links. Where that is not where its
+/// name leads, a link was turned since, or the record was made up.
+fn leads_there(sys: &Sys, layout: &Layout, redo: &Redo) -> Result<()> {
+    let root = sys.fs.canonicalize(&layout.root).map_err(|e| io(&layout.root, &e))?;
+    for file in &redo.files {
+        let path = layout.root.join(&file.name);
+        let folder = path.parent().unwrap_or(&path);
+        let there = match look(sys, folder).map_err(|e| io(folder, &e))? {
+            Some(_) => resolve(sys, layout, &path)?.path,
+            None => root.join(&file.name),
+        };
+        if there != root.join(&file.path) {
+            return Err(Error::invalid(format!(
+                "`{}` says that `{}` is at `{}`, where it is not; nothing was touched, and \
+                 nothing will be until one of them is put right",
+                layout.display(&layout.redo()),
+                file.name,
+                file.path
+            ))
+            .hint("orch doctor"));
+        }
+    }
+    Ok(())
+}
+
 fn finish(sys: &Sys, layout: &Layout, redo: &Redo) -> Result<()> {
+    leads_there(sys, layout, redo)?;
     let place = Place::make(sys, layout, layout.journal_month(&redo.month))?;
     let own = redo.lines.last().cloned().unwrap_or_default();
     let journalled = place.holds(sys, &own)?;

@@ -3,7 +3,8 @@
 //! Here: its format, writing and reading it. Not here: acting on it
 //! (`store::install`, `store::recovery`). Invariant: a record that can be read
 //! whole names copies that were durable before it was written; one that cannot
-//! was never committed.
+//! was never committed. Neither was one with a name that no writer would write:
+//! a folder that somebody hands on may hold a record that leads out of it.
 //!
 //! ```text
 //!  orch redo 1
@@ -16,10 +17,11 @@ use crate::store::entry::{Entry, sha256_hex};
 use crate::store::layout::Layout;
 use crate::store::mirror::MirrorChange;
 use crate::store::named_locks::LockText;
+use crate::store::replace::is_temporary;
 use crate::sys::Sys;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 /// The first line up to the version.
 const MAGIC: &str = "orch redo ";
@@ -153,7 +155,36 @@ fn parse(text: &str) -> Option<std::result::Result<Redo, String>> {
         // The sum says that it is whole, whatever the version.
         return first.bytes().all(|b| b.is_ascii_digit()).then(|| Err(first.to_owned()));
     }
-    serde_json::from_str(json).ok().map(Ok)
+    let redo: Redo = serde_json::from_str(json).ok()?;
+    redo.stays_inside().then_some(Ok(redo))
+}
+
+impl Redo {
+    /// Whether every name in it is one that a writer gives: files of the ledger,
+    /// wherever links lead them in the workspace, and copies beside them.
+    /// Mirrors and locks are safe as they are: ids are encoded in their names.
+    fn stays_inside(&self) -> bool {
+        let digits = |text: &str, shape: &str| {
+            let fits = |(b, s): (u8, u8)| if s == b'd' { b.is_ascii_digit() } else { b == s };
+            text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
+        };
+        let is_known = |file: &RedoFile| {
+            file.name.starts_with("ORCH/")
+                && is_plain(&file.name)
+                && is_plain(&file.path)
+                && !file.staged.contains('/')
+                && is_temporary(&file.staged)
+        };
+        digits(&self.month, "dddd-dd")
+            && self.audit.iter().all(|(date, _)| digits(date, "dddd-dd-dd"))
+            && self.files.iter().all(is_known)
+    }
+}
+
+/// Whether a path goes down from where it begins and never elsewhere.
+fn is_plain(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 #[cfg(test)]
@@ -161,9 +192,12 @@ mod tests {
     use super::*;
 
     fn redo() -> Redo {
+        let name = "ORCH/STATE/TASKS.md".to_owned();
+        let staged = ".TASKS.md.orch-0123456789abcdef".to_owned();
+        let file = RedoFile { path: name.clone(), name, staged, ..RedoFile::default() };
         Redo {
             op: "06a".into(),
-            files: vec![RedoFile { name: "ORCH/STATE/TASKS.md".into(), ..RedoFile::default() }],
+            files: vec![file],
             month: "2026-01".into(),
             lines: vec!["{}".into()],
             ..Redo::default()
@@ -187,6 +221,28 @@ mod tests {
                 assert!(matches!(found, Found::Torn(_)), "bit {bit} of {at}");
             }
         }
+    }
+
+    #[test]
+    fn a_record_with_a_name_that_no_writer_gives_was_never_committed() {
+        let changed = |change: &dyn Fn(&mut Redo)| {
+            let mut redo = redo();
+            change(&mut redo);
+            matches!(Redo::decode(redo.encode(), "r").unwrap(), Found::Torn(_))
+        };
+        assert!(!changed(&|r| r.files[0].path = "docs/ledger/TASKS.md".into()));
+        assert!(!changed(&|r| r.audit = vec![("2026-01-31".into(), "x".into())]));
+        for away in ["", "/", "/etc/x", "..", "../x", "ORCH/../x", "ORCH/STATE/../../../x"] {
+            assert!(changed(&|r| r.files[0].path = away.into()), "path {away}");
+            assert!(changed(&|r| r.files[0].name = away.into()), "name {away}");
+            assert!(changed(&|r| r.files[0].staged = away.into()), "staged {away}");
+            assert!(changed(&|r| r.month = away.into()), "month {away}");
+            assert!(changed(&|r| r.audit = vec![(away.into(), "x".into())]), "audit {away}");
+        }
+        for other in ["TASKS.md", "x/.TASKS.md.orch-0123456789abcdef", ".TASKS.md.orch-redo"] {
+            assert!(changed(&|r| r.files[0].staged = other.into()), "staged {other}");
+        }
+        assert!(changed(&|r| r.files[0].name = ".git/hooks/pre-commit".into()));
     }
 
     #[test]

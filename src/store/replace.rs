@@ -312,7 +312,8 @@ fn stamp(sys: &Sys) -> i128 {
     i128::from(sys.clock.now_ms()) * 1_000_000 + i128::from(u32::from_be_bytes(bytes) % 1_000_000)
 }
 
-fn is_temporary(name: &str) -> bool {
+/// Whether a name is one of [`temporary_beside`]'s.
+pub(super) fn is_temporary(name: &str) -> bool {
     let hex = |tail: &str| tail.len() == 16 && tail.bytes().all(|b| b.is_ascii_hexdigit());
     name.strip_prefix('.')
         .and_then(|rest| rest.rsplit_once(".orch-"))

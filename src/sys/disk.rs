@@ -48,22 +48,13 @@ impl Fs for Disk {
     }
 
     fn create_dir_all(&self, dir: &Path, like: Option<&Stat>) -> io::Result<()> {
-        match fs::DirBuilder::new().mode(0o777).create(dir) {
-            Ok(()) => match like {
-                // Opened rather than named again: what gets the mode is a folder.
-                Some(like) => give_attributes(&open_dir(dir)?, like),
-                None => Ok(()),
-            },
+        match make_dir(dir, like) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let Some(parent) = dir.parent() else { return Err(error) };
                 self.create_dir_all(parent, like)?;
-                self.create_dir_all(dir, like)
+                make_dir(dir, like)
             }
-            // Another process may make the same folder at the same time.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                if fs::metadata(dir)?.is_dir() { Ok(()) } else { Err(error) }
-            }
-            Err(error) => Err(error),
+            made => made,
         }
     }
 
@@ -79,7 +70,17 @@ impl Fs for Disk {
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o644).open(path)?;
+        // Callers have followed links and seen a regular file; neither a link nor
+        // a pipe that somebody put there since is written to or waited for.
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
+        }
         Ok(Box::new(Written(file)))
     }
 
@@ -100,7 +101,7 @@ impl Fs for Disk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        match open_dir(dir)?.sync_all() {
+        match open_dir(dir, OFlags::empty())?.sync_all() {
             // Some file systems know no fsync of a folder and say so with
             // EINVAL; there is nothing more that could be asked of them.
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
@@ -233,6 +234,11 @@ impl LockFile for Locked {
     }
 
     fn write_note(&mut self, note: &str) -> io::Result<()> {
+        // Under another name it is somebody else's file, or a copy of ours that
+        // somebody keeps; neither is a place for notes.
+        if self.0.metadata()?.nlink() > 1 {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the file has other names"));
+        }
         self.0.seek(SeekFrom::Start(0))?;
         self.0.write_all(note.as_bytes())?;
         self.0.set_len(note.len() as u64)
@@ -285,8 +291,29 @@ fn renamed_with(_from: &Path, _to: &Path, _flags: RenameFlags) -> io::Result<()>
     Err(ErrorKind::Unsupported.into())
 }
 
-fn open_dir(dir: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(flags(OFlags::DIRECTORY)).open(dir)
+/// Makes one folder, or finds it there.
+fn make_dir(dir: &Path, like: Option<&Stat>) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o777).create(dir) {
+        Ok(()) => match like {
+            // Opened rather than named again: what gets the mode is a folder, and
+            // not one that a link put there meanwhile leads to.
+            Some(like) => give_attributes(&open_dir(dir, OFlags::NOFOLLOW)?, like),
+            None => Ok(()),
+        },
+        // Another process may make the same folder at the same time.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if fs::metadata(dir)?.is_dir() {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn open_dir(dir: &Path, more: OFlags) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(flags(OFlags::DIRECTORY | more)).open(dir)
 }
 
 fn flags(flags: OFlags) -> i32 {

@@ -80,6 +80,7 @@ pub trait Fs: Send + Sync {
     /// A new file of mode 0600; fails where the name is taken, by a link too.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn Handle>>;
     /// A file whose writes go to its end; made with mode 0644 (less the umask).
+    /// A link or anything but a regular file is an error.
     fn append(&self, path: &Path) -> io::Result<Box<dyn Handle>>;
     /// Puts `from` in the place of `to`, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -129,5 +130,6 @@ pub trait LockFile: Send + Sync {
     /// What the last holder noted; at most 4 KiB of it.
     fn read_note(&mut self) -> io::Result<String>;
     /// Replaces the note, in place: information for people, never relied upon.
+    /// An error where the file has other names, which may be other people's.
     fn write_note(&mut self, note: &str) -> io::Result<()>;
 }

@@ -18,7 +18,9 @@ mod fs;
 mod process;
 mod programs;
 pub mod sim;
+mod within;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub use clock::{Clock, Entropy};
@@ -63,6 +65,13 @@ impl Sys {
         let mut bytes = [0; 8];
         self.entropy.fill(&mut bytes);
         format!("{:016x}", u64::from_be_bytes(bytes))
+    }
+
+    /// The same, with everything below a folder confined to it: no link leads
+    /// out of it, however quickly it is put there.
+    #[must_use]
+    pub fn within(&self, root: &Path) -> Self {
+        Self { fs: Arc::new(within::Within::new(self.fs.clone(), root)), ..self.clone() }
     }
 
     /// The same without terminal, run and actor, see [`Env`].

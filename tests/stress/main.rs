@@ -5,7 +5,8 @@
 //! only `model` runs in process. A room a file: `durability` (kills, recovery,
 //! broken redo records), `syscalls` (faults at every call), `disks` (power cuts,
 //! full disks, limits), `locks` (the lock and its surroundings), `streams`,
-//! `concurrency`, `editors`, `readers`, `clocks`, `model`, `text`, `sizes`.
+//! `concurrency`, `editors`, `readers`, `clocks`, `model`, `text`, `sizes`; what
+//! hostile hands do: `hostile` (names), `records`, `places` and `swap` (links).
 //!
 //! ```text
 //! cargo test --test stress                    everything, small
@@ -30,11 +31,15 @@ mod concurrency;
 mod disks;
 mod durability;
 mod editors;
+mod hostile;
 mod locks;
 mod model;
+mod places;
 mod readers;
+mod records;
 mod sizes;
 mod streams;
 mod support;
+mod swap;
 mod syscalls;
 mod text;

@@ -15,7 +15,7 @@ pub struct DoctorArgs {}
 pub(super) fn run(cx: &mut Cx<'_>, _: DoctorArgs) -> End {
     let start = cx.global.dir.clone().map_or(Start::CurrentDir, Start::At);
     let layout = Layout::discover(cx.sys, start)?;
-    let found = doctor::examine(cx.sys, &layout)?;
+    let found = doctor::examine(&cx.sys.within(&layout.root), &layout)?;
     let worst = found.iter().map(|f| f.severity).max().unwrap_or(Severity::Ok);
     tell(cx, "doctor", found, &[])?;
     Ok((worst == Severity::Error).then_some(ErrorKind::LedgerInvalid))

@@ -1,11 +1,13 @@
 //! What the rooms share: a workspace and the program in it (`ground`), the
 //! verdict "old or new" (`judge`), faults by strace (`strace`), file systems of
-//! one's own (`image`), sizes, seeds and what is said aloud (here).
+//! one's own (`image`), surroundings that must not change (`yard`), sizes, seeds
+//! and what is said aloud (here).
 
 pub mod ground;
 pub mod image;
 pub mod judge;
 pub mod strace;
+pub mod yard;
 
 use std::env;
 use std::fmt::Display;
