@@ -11,6 +11,7 @@ pub mod config;
 pub mod context;
 pub mod doctor;
 pub mod draft;
+pub mod evidence;
 pub mod gates;
 pub mod hand_edits;
 pub mod init;

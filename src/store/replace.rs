@@ -80,7 +80,12 @@ pub fn resolve_dir(sys: &Sys, layout: &Layout, dir: &Path) -> Result<PathBuf> {
     Ok(canonical)
 }
 
-fn inside(sys: &Sys, layout: &Layout, name: &str, canonical: &Path) -> Result<()> {
+/// Makes sure that a path without links lies in the workspace. `name` is what
+/// people call it.
+///
+/// # Errors
+/// `ledger_invalid` where it does not.
+pub fn inside(sys: &Sys, layout: &Layout, name: &str, canonical: &Path) -> Result<()> {
     let root = sys.fs.canonicalize(&layout.root);
     let root = root.map_err(|e| Error::io("open", &layout.root, &e))?;
     if canonical.starts_with(&root) {

@@ -274,18 +274,26 @@ impl<'f> Snapshot<'f> {
     }
 }
 
-/// An archive, with the bytes that a committed change has not put in place yet.
+/// The bytes that a committed change gives a file and has not put in place yet.
+/// None where there is no such change: then the file itself is what counts, also
+/// where the change came into its place while this looked.
+///
+/// # Errors
+/// `failed` where the record or its copy cannot be read.
+pub fn coming(sys: &Sys, layout: &Layout, path: &Path) -> Result<Option<Vec<u8>>> {
+    let Some(Found::Record(redo)) = Redo::read(sys, layout)? else { return Ok(None) };
+    let name = layout.display(path);
+    let Some(file) = redo.files.iter().find(|file| file.name == name) else { return Ok(None) };
+    let copy = hashed(sys, &file.copy(layout))?;
+    Ok(copy.filter(|(_, sha)| *sha == file.sha_out).map(|(bytes, _)| bytes))
+}
+
+/// An archive, with what is still to come into its place.
 fn read_archive(sys: &Sys, layout: &Layout, path: &Path) -> Result<Option<Vec<u8>>> {
-    if let Some(Found::Record(redo)) = Redo::read(sys, layout)? {
-        let name = layout.display(path);
-        if let Some(file) = redo.files.iter().find(|file| file.name == name)
-            && let Some((bytes, sha)) = hashed(sys, &file.copy(layout))?
-            && sha == file.sha_out
-        {
-            return Ok(Some(bytes));
-        }
+    match coming(sys, layout, path)? {
+        Some(bytes) => Ok(Some(bytes)),
+        None => Ok(read_file(sys, path)?.map(|file| file.bytes)),
     }
-    Ok(read_file(sys, path)?.map(|file| file.bytes))
 }
 
 fn read_archives(sys: &Sys, layout: &Layout) -> Result<BTreeMap<i32, String>> {

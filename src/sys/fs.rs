@@ -72,6 +72,8 @@ pub trait Fs: Send + Sync {
     fn lstat(&self, path: &Path) -> io::Result<Stat>;
     /// The path without links, `.` and `..`; it must exist.
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Where a symbolic link says that it leads; bytes that are not UTF-8 stay.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
     /// The names in a folder, sorted; bytes that are not UTF-8 are replaced.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Makes a folder and its missing parents. Those it makes get mode and,

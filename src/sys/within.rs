@@ -179,6 +179,10 @@ impl Fs for Within {
         self.inner.canonicalize(path)
     }
 
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.read_link(&self.anchor(path)?.path)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let Ok(below) = dir.strip_prefix(&self.root) else { return self.inner.list(dir) };
         let folder = self.folder(below)?;

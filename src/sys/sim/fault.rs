@@ -129,6 +129,11 @@ impl Fs for FaultFs {
         self.inner.canonicalize(path)
     }
 
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.plan.enter("read_link", path)?;
+        self.inner.read_link(path)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         self.plan.enter("list", dir)?;
         self.inner.list(dir)
