@@ -17,6 +17,7 @@ pub mod flags;
 pub mod format;
 pub mod git_diff;
 mod git_name;
+mod git_reader;
 pub mod patch;
 pub mod render;
 mod row;

@@ -21,8 +21,8 @@ pub struct Front {
     pub requested_by: String,
     /// When, as the ledger spells times.
     pub ts_req: String,
-    /// The commit that the diff is against; none for a patch that was taken
-    /// where there was no commit.
+    /// The commit that the diff is against; none before the first commit, and
+    /// for a patch that fits none that is known.
     pub base: Option<String>,
     /// The work tree that the diff was read from, as an absolute path; none for
     /// a patch that somebody handed in.

@@ -27,7 +27,21 @@ pub trait Programs: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` where there is no such program.
-    fn output(&self, argv: &[&str], dir: &Path, stdin: &[u8]) -> io::Result<Output>;
+    fn output(&self, argv: &[&str], dir: &Path, stdin: &[u8]) -> io::Result<Output> {
+        self.output_with(argv, dir, &[], stdin)
+    }
+
+    /// The same with variables of its own, which are set last.
+    ///
+    /// # Errors
+    /// As [`Programs::output`].
+    fn output_with(
+        &self,
+        argv: &[&str],
+        dir: &Path,
+        env: &[(&str, &str)],
+        stdin: &[u8],
+    ) -> io::Result<Output>;
 }
 
 /// The real ones.
@@ -35,7 +49,13 @@ pub trait Programs: Send + Sync {
 pub struct Installed;
 
 impl Programs for Installed {
-    fn output(&self, argv: &[&str], dir: &Path, stdin: &[u8]) -> io::Result<Output> {
+    fn output_with(
+        &self,
+        argv: &[&str],
+        dir: &Path,
+        env: &[(&str, &str)],
+        stdin: &[u8],
+    ) -> io::Result<Output> {
         let (name, rest) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(name);
         for (variable, _) in std::env::vars_os() {
@@ -49,6 +69,7 @@ impl Programs for Installed {
             .env("LC_ALL", "C")
             // A reader writes nothing, git's index included.
             .env("GIT_OPTIONAL_LOCKS", "0")
+            .envs(env.iter().copied())
             .stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -80,6 +101,10 @@ mod tests {
         assert_eq!((ran.success, ran.stdout.len()), (true, large.len()));
         let ran = Installed.output(&["pwd"], Path::new("/"), b"").unwrap();
         assert_eq!(ran.stdout, b"/\n");
+        let env = [("GIT_X", "1"), ("LC_ALL", "C.UTF-8")];
+        let ran = Installed.output_with(&["env"], Path::new("/"), &env, b"").unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(said.contains("GIT_X=1\n") && said.contains("LC_ALL=C.UTF-8\n"), "{said}");
         assert!(!Installed.output(&["false"], Path::new("/"), b"").unwrap().success);
     }
 

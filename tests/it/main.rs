@@ -11,6 +11,7 @@ mod audit;
 mod corpus;
 #[path = "../props/documents.rs"]
 mod documents;
+mod evidence;
 mod examples;
 mod faults;
 mod golden;

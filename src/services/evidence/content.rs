@@ -24,6 +24,16 @@ pub enum Content {
     Other,
 }
 
+impl Content {
+    /// Its hash, where it has one.
+    pub fn sha(self) -> Option<String> {
+        match self {
+            Self::Hash(sha) => Some(sha),
+            Self::Missing | Self::Other => None,
+        }
+    }
+}
+
 /// Looks at a file of a work tree.
 ///
 /// # Errors

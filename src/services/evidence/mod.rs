@@ -6,6 +6,9 @@
 //! outside of the workspace is read, and nothing that is no regular file.
 
 pub mod content;
+pub mod patch;
+pub mod repository;
+pub mod work_tree;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::evidence::MAX_BYTES;

@@ -20,7 +20,13 @@ impl SimPrograms {
 }
 
 impl Programs for SimPrograms {
-    fn output(&self, argv: &[&str], _: &Path, _: &[u8]) -> io::Result<Output> {
+    fn output_with(
+        &self,
+        argv: &[&str],
+        _: &Path,
+        _: &[(&str, &str)],
+        _: &[u8],
+    ) -> io::Result<Output> {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answers.get(&argv).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
