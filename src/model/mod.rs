@@ -15,6 +15,7 @@ pub mod lock;
 pub mod lock_name;
 pub mod operation;
 pub mod outcome;
+pub mod secrets;
 pub mod size;
 pub mod task;
 pub mod task_state;
