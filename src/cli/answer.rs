@@ -13,6 +13,7 @@ use crate::services::context::{Context, Identity, Mode};
 use crate::services::hand_edits;
 use crate::store::snapshot::{Files, Snapshot};
 use crate::sys::Sys;
+use crate::wire::approval::Approval;
 use crate::wire::{self, Envelope};
 use clap::{ArgMatches, FromArgMatches};
 use serde::Serialize;
@@ -163,7 +164,8 @@ impl<'a> Cx<'a> {
             Format::Table => {
                 let columns = answer.columns.iter().map(|c| {
                     let title = match *c {
-                        "task_id" => "id",
+                        "task_id" if answer.columns.contains(&"appr_id") => "task",
+                        "task_id" | "appr_id" => "id",
                         "claimable" => "free",
                         "reason" => "why",
                         "code" => "what",
@@ -238,8 +240,21 @@ impl<'a> Cx<'a> {
                         Some(ledger.task(row))
                     })
                 };
-                let answer =
-                    wire::change::Change::of(report.outcome, &find, report.op, report.diff);
+                let approval = report.outcome.approval.as_ref().and_then(|id| {
+                    let row = report.approvals.find(id).ok()?;
+                    let mut approval = Approval::of(&report.approvals.approval(row));
+                    approval.evidence_sha256.clone_from(&report.outcome.evidence_sha);
+                    let approved = approval.status.as_deref() == Some("approved");
+                    approval.in_force = (approved && !report.outcome.already).then_some(true);
+                    Some(approval)
+                });
+                let answer = wire::change::Change::of(
+                    report.outcome,
+                    &find,
+                    approval,
+                    report.op,
+                    report.diff,
+                );
                 serde_json::to_value(answer).unwrap_or_default()
             },
         )?;

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     Table,
@@ -23,6 +23,36 @@ pub enum Format {
     Csv,
     /// A Markdown table.
     Md,
+}
+
+/// How findings are written, besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// SARIF 2.1.0, for code hosts and editors.
+    Sarif,
+    /// Workflow commands, which GitHub shows beside the lines.
+    Github,
+}
+
+/// What `--format` may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Typed {
+    /// For people.
+    Table,
+    /// One object.
+    Json,
+    /// One object a row.
+    Jsonl,
+    /// RFC 4180, with a header.
+    Csv,
+    /// A Markdown table.
+    Md,
+    /// `check` only: SARIF 2.1.0, for code hosts and editors.
+    #[value(hide = true)]
+    Sarif,
+    /// `check` only: workflow commands, which GitHub shows beside the lines.
+    #[value(hide = true)]
+    Github,
 }
 
 /// Options of every command.
@@ -38,7 +68,7 @@ pub struct Global {
 
     /// How to write the answer
     #[arg(long, value_name = "FORMAT", global = true)]
-    pub format: Option<Format>,
+    pub format: Option<Typed>,
 
     /// The same as --format json
     #[arg(long, global = true)]
@@ -52,7 +82,23 @@ pub struct Global {
 impl Global {
     /// The format in force; `--json` wins.
     pub fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format.unwrap_or(Format::Table) }
+        match self.format {
+            _ if self.json => Format::Json,
+            Some(Typed::Json) => Format::Json,
+            Some(Typed::Jsonl) => Format::Jsonl,
+            Some(Typed::Csv) => Format::Csv,
+            Some(Typed::Md) => Format::Md,
+            Some(Typed::Table | Typed::Sarif | Typed::Github) | None => Format::Table,
+        }
+    }
+
+    /// The format of findings that was asked for.
+    pub fn report(&self) -> Option<Report> {
+        match self.format.filter(|_| !self.json)? {
+            Typed::Sarif => Some(Report::Sarif),
+            Typed::Github => Some(Report::Github),
+            Typed::Table | Typed::Json | Typed::Jsonl | Typed::Csv | Typed::Md => None,
+        }
     }
 }
 

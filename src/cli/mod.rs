@@ -40,10 +40,26 @@ pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Wr
         Ok(cx) => cx,
         Err((mut ui, error)) => return finish(&mut ui, Err(error), wants_json, None),
     };
-    let end = commands::dispatch(&mut cx, &matches).map_err(|error| with_hint(&cx, error, &help));
+    let end = match refuse_format(&cx, &matches) {
+        Ok(()) => commands::dispatch(&mut cx, &matches),
+        Err(error) => Err(error),
+    };
+    let end = end.map_err(|error| with_hint(&cx, error, &help));
     let json = cx.global.format() == Format::Json;
     let program_exit = cx.program_exit.get();
     finish(&mut cx.ui, end, json, program_exit)
+}
+
+/// Two formats are for findings, and a table in their place would mislead
+/// whatever reads them.
+fn refuse_format(cx: &Cx<'_>, matches: &clap::ArgMatches) -> Result<(), Error> {
+    match cx.global.report() {
+        Some(report) if matches.subcommand_name() != Some("check") => {
+            let name = format!("{report:?}").to_lowercase();
+            Err(Error::usage(format!("`--format {name}` is for what `orch check` finds")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn options(sys: &Sys) -> Options {

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::ledger::schema::{self, Columns};
 use crate::ledger::source;
 use crate::ledger::table::{Grid, Row, is_empty_value};
-use crate::model::approval::{Approval, ApprovalStatus};
+use crate::model::approval::{Approval, ApprovalStatus, is_before};
 use crate::model::field::ApprovalField;
+use crate::model::time::Timestamp;
 use std::borrow::Cow;
 
 /// The approval tables of one document, as one ledger.
@@ -69,6 +70,11 @@ impl<'a> ApprovalLedger<'a> {
         self.tables[row.table as usize].0[field as usize].map(usize::from)
     }
 
+    /// Where a column stands in a table.
+    pub fn column_in(&self, table: usize, field: ApprovalField) -> Option<usize> {
+        self.tables[table].0[field as usize].map(usize::from)
+    }
+
     /// A cell's value; `None` where empty or missing.
     pub fn cell(&self, row: usize, field: ApprovalField) -> Option<Cow<'a, str>> {
         let r = &self.grid.rows[row];
@@ -99,19 +105,30 @@ impl<'a> ApprovalLedger<'a> {
         }
     }
 
-    /// The approvals of a task, in table order.
-    pub fn of_task<'s>(&'s self, task: &'s str) -> impl Iterator<Item = Approval<'s>> {
+    /// The rows of a task's approvals, in table order.
+    pub fn rows_of_task<'s>(&'s self, task: &'s str) -> impl Iterator<Item = usize> + 's {
         self.rows()
             .filter(move |row| self.cell(*row, ApprovalField::TaskId).as_deref() == Some(task))
-            .map(|row| self.approval(row))
     }
 
-    /// The ids of tasks that wait for an approval, in table order.
-    pub fn waiting(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
-        self.rows().filter_map(|row| {
+    /// The approvals of a task, in table order.
+    pub fn of_task<'s>(&'s self, task: &'s str) -> impl Iterator<Item = Approval<'s>> {
+        self.rows_of_task(task).map(|row| self.approval(row))
+    }
+
+    /// The tasks that wait for an approval with that approval, in table order.
+    /// What was asked for before an instant has expired.
+    pub fn waiting(
+        &self,
+        expired_before: Option<Timestamp>,
+    ) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        self.rows().filter_map(move |row| {
             let pending = self.cell(row, ApprovalField::Status).as_deref()
                 == Some(ApprovalStatus::Pending.as_str());
-            if !pending {
+            let asked = || self.cell(row, ApprovalField::TsReq);
+            if !pending
+                || (expired_before.is_some() && is_before(asked().as_deref(), expired_before))
+            {
                 return None;
             }
             Some((self.cell(row, ApprovalField::TaskId)?, self.cell(row, ApprovalField::ApprId)?))
@@ -133,7 +150,7 @@ impl<'a> ApprovalLedger<'a> {
         match rows[..] {
             [row] => Ok(row),
             [] => Err(Error::not_found(format!("no approval `{id}` in `{}`", self.path))
-                .hint("orch status")),
+                .hint("orch approvals")),
             [first, second, ..] => Err(Error::invalid(format!(
                 "the approval id `{id}` stands twice: in lines {} and {}",
                 line(first),
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn rows_with_other_columns_and_detached_ones() {
         let ledger = ApprovalLedger::parse(LEDGER, "A.md").unwrap();
-        let waiting: Vec<_> = ledger.waiting().collect();
+        let waiting: Vec<_> = ledger.waiting(None).collect();
         assert_eq!(waiting, [("T-2".into(), "A2".into())]);
         let a = ledger.approval(ledger.find("A1").unwrap());
         assert_eq!(a.known_status(), Some(ApprovalStatus::Approved));

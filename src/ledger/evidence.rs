@@ -201,8 +201,34 @@ impl From<FrontText> for Front {
     }
 }
 
+/// Everybody whom the front matter of a file names as the one who asked, of
+/// whatever kind the file is and however much of its front matter is missing: who
+/// wrote it must not be hidden by a line less.
+pub fn authors(text: &str) -> Vec<String> {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let Some(rest) = text.strip_prefix("---") else { return Vec::new() };
+    let mut authors = Vec::new();
+    for line in rest.lines().skip(1).take_while(|line| line.trim_end() != "---") {
+        let Some((key, value)) = line.split_once(':') else { continue };
+        let value = value.trim().trim_matches(['"', '\'']).trim();
+        if key.trim().trim_matches(['"', '\'']) == "requested_by" && !value.is_empty() {
+            authors.push(value.to_owned());
+        }
+    }
+    authors
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn who_wrote_it_is_read_from_any_front_matter() {
+        let of = super::authors;
+        assert_eq!(of("---\nrequested_by: WORK@kim\n---\ntext\n"), ["WORK@kim"]);
+        assert_eq!(of("\u{feff}---\r\n\"requested_by\" : 'WORK@kim'\r\nx\r\n"), ["WORK@kim"]);
+        assert_eq!(of("---\nrequested_by: a\nrequested_by: b\n---\nrequested_by: c\n"), ["a", "b"]);
+        assert!(of("requested_by: WORK@kim\n").is_empty() && of("").is_empty());
+    }
+
     use super::*;
     use proptest::prelude::*;
 

@@ -72,9 +72,62 @@ impl Flags {
     }
 }
 
+/// The text with a flag set: its line keeps what surrounds the value, a flag
+/// that is not there gets a line at the end. `None` where it says so already.
+/// Of two lines for one flag both are set.
+pub fn set(text: &str, name: &str, value: &str) -> Option<String> {
+    let mut new = String::with_capacity(text.len() + 32);
+    let mut there = false;
+    for line in text.split_inclusive('\n') {
+        let Some(at) = value_at(line, name) else {
+            new.push_str(line);
+            continue;
+        };
+        there = true;
+        new.push_str(&line[..at.start]);
+        new.push_str(value);
+        new.push_str(&line[at.end..]);
+    }
+    if !there {
+        let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        if text.is_empty() {
+            new.push_str(&format!("# Flags{ending}{ending}"));
+        } else if !text.ends_with('\n') {
+            new.push_str(ending);
+        }
+        new.push_str(&format!("{name}={value}{ending}"));
+    }
+    (new != text).then_some(new)
+}
+
+/// Where a line holds the value of a flag.
+fn value_at(line: &str, flag: &str) -> Option<std::ops::Range<usize>> {
+    let (name, rest) = line.split_once('=')?;
+    let name = name.trim().trim_start_matches(['-', '*', '+', ' ']).trim_start_matches('`');
+    if name.trim() != flag {
+        return None;
+    }
+    let value = rest.trim_end().trim_end_matches('`').trim();
+    let start = line.len() - rest.len() + (rest.len() - rest.trim_start().len());
+    Some(start..start + value.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_is_set_where_it_stands() {
+        assert_eq!(set("", "FREEZE", "on").unwrap(), "# Flags\n\nFREEZE=on\n");
+        let text = "# Flags\r\n- `AUTO_DECIDE = on`  \r\nFREEZE=off";
+        let new = set(text, "AUTO_DECIDE", "off").unwrap();
+        assert_eq!(new, "# Flags\r\n- `AUTO_DECIDE = off`  \r\nFREEZE=off");
+        assert_eq!(Flags::parse(&new), Flags::OFF);
+        assert_eq!(set(&new, "FREEZE", "on").unwrap(), new.replace("FREEZE=off", "FREEZE=on"));
+        assert_eq!(set(&new, "FREEZE", "off"), None);
+        assert_eq!(set("FREEZE=", "FREEZE", "on").unwrap(), "FREEZE=on");
+        assert_eq!(set("no line end", "FREEZE", "on").unwrap(), "no line end\nFREEZE=on\n");
+    }
 
     #[test]
     fn flags_read_safely() {

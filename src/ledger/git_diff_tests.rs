@@ -121,7 +121,10 @@ fn what_git_would_read_otherwise_is_refused() {
     refuses(&format!("diff --git a/x b/x\n--- /dev/null\n+++ b/x\n{body}"), 4, "neither new");
     refuses(&format!("diff --git x x\n--- x\n+++ x\n{body}"), 4, "no prefix");
     refuses("diff --git a/x b/x\nrename from y\nrename to z\n", 1, "are others");
-    refuses("diff --git a/x b/y\n", 1, "no name before");
+    refuses("diff --git a/x b/y\nold mode 100644\nnew mode 100755\n", 1, "no name before");
+    let chmod = "diff --git a/x b/x\nold mode 100644\nnew mode 100755\n";
+    refuses(&format!("diff --git a/evil b/evil\n{chmod}"), 1, "nothing follows");
+    refuses("diff --git a/x b/x\n", 1, "nothing follows");
     refuses("diff --git a/x b/x\nnew file mode 100644\ndeleted file mode 100644\n", 1, "both");
     refuses(
         &format!("diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n{body}"),

@@ -77,6 +77,11 @@ impl<'d> Reader<'d> {
         self.passed(checked)?;
         let mut marks = Marks::default();
         let mut file = FileDiff::default();
+        if self.peek().is_none_or(|line| is_heading(line) || line.starts_with("diff --git ")) {
+            // Git passes over it, and gives its name to the next file that says
+            // nothing but a mode.
+            return self.passed(Err("nothing follows the names of this file".to_owned()));
+        }
         while self.mark(&mut file, &mut marks)? {}
         if self.peek().is_some_and(|line| line.starts_with("--- ")) {
             let (old, new) = self.names(git_name::read)?;

@@ -5,6 +5,7 @@
 //! Therefore `print(parse(x)) == x` holds by construction, and a change moves
 //! only the bytes of the cells that it sets.
 
+mod approval_row;
 pub mod approvals;
 mod archive;
 pub mod cell;
@@ -20,6 +21,7 @@ mod git_name;
 mod git_reader;
 pub mod patch;
 pub mod render;
+pub mod repair;
 mod row;
 pub mod scan;
 pub mod schema;

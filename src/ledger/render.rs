@@ -5,17 +5,19 @@
 //! here (`verify`): a value that would end its table is refused, not written.
 
 use crate::error::{Error, Result};
+use crate::ledger::approval_row::{add_approval, set_approval};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::archive::{append_to_archive, unarchive};
 use crate::ledger::cell::{encode, overlap};
 use crate::ledger::edit::Edits;
+use crate::ledger::flags;
 use crate::ledger::format;
 use crate::ledger::row::remove_row;
 use crate::ledger::schema;
 use crate::ledger::section;
 use crate::ledger::task_row::{add_task, set_task};
 use crate::ledger::tasks::{RowId, TaskLedger};
-use crate::ledger::verify::verify;
+use crate::ledger::verify::{verify, verify_approvals};
 use crate::model::operation::{Column, Operation};
 use crate::model::value::refused_char;
 use std::collections::BTreeMap;
@@ -29,6 +31,8 @@ pub struct Documents<'d, 'a> {
     pub approvals: &'d ApprovalLedger<'a>,
     /// The archives that were read, by year.
     pub archives: &'d BTreeMap<i32, String>,
+    /// FLAGS.md
+    pub flags: &'d str,
 }
 
 /// The texts after the operations; `None` where a document does not change.
@@ -40,6 +44,10 @@ pub struct Rendered {
     pub approvals: Option<String>,
     /// Archives, by year.
     pub archives: BTreeMap<i32, String>,
+    /// FLAGS.md
+    pub flags: Option<String>,
+    /// New files of evidence, by their path from the workspace root.
+    pub evidence: BTreeMap<String, String>,
 }
 
 /// Turns operations into texts, and reads them again.
@@ -76,6 +84,7 @@ pub fn spell(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<
     let ledger = documents.tasks;
     let text = ledger.grid().text();
     let mut edits = Edits::new();
+    let mut approvals = Edits::new();
     let mut rendered = Rendered::default();
     // Rows on their way to an archive, by its year and the table they leave.
     let mut archived: BTreeMap<(i32, usize), Vec<RowId>> = BTreeMap::new();
@@ -100,16 +109,30 @@ pub fn spell(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<
                 let archive = documents.archives.get(year).map_or("", String::as_str);
                 rendered.archives.insert(*year, unarchive(ledger, id, archive, cells, &mut edits)?);
             }
+            Operation::AddApproval { id, cells } => {
+                add_approval(documents.approvals, id, cells, &mut approvals)?;
+            }
+            Operation::SetApproval { id, status, decision } => {
+                let decision = decision.as_ref();
+                set_approval(documents.approvals, id, *status, decision, &mut approvals)?;
+            }
+            Operation::SetFlag { name, value } => {
+                let text = rendered.flags.as_deref().unwrap_or(documents.flags);
+                rendered.flags = flags::set(text, name, value).or(rendered.flags);
+            }
+            Operation::AddEvidence { path, text } => {
+                rendered.evidence.insert(path.clone(), text.clone());
+            }
             Operation::FormatTasks => format::align(ledger.grid(), &mut edits)?,
             Operation::FormatApprovals => {
-                let grid = documents.approvals.grid();
-                let mut edits = Edits::new();
-                format::align(grid, &mut edits)?;
-                if !edits.is_empty() {
-                    rendered.approvals = Some(edits.apply(grid.text()));
-                }
+                format::align(documents.approvals.grid(), &mut approvals)?;
             }
         }
+    }
+    if !approvals.is_empty() {
+        let new = approvals.apply(documents.approvals.grid().text());
+        verify_approvals(documents.approvals, &new, operations)?;
+        rendered.approvals = Some(new);
     }
     for ((year, table), rows) in archived {
         let there = rendered.archives.remove(&year);
@@ -186,8 +209,12 @@ mod tests {
     fn tasks(text: &str, operation: Operation) -> Result<String> {
         let tasks = TaskLedger::parse(text, "TASKS.md")?;
         let approvals = ApprovalLedger::parse("", "APPROVALS.md")?;
-        let documents =
-            Documents { tasks: &tasks, approvals: &approvals, archives: &BTreeMap::new() };
+        let documents = Documents {
+            tasks: &tasks,
+            approvals: &approvals,
+            archives: &BTreeMap::new(),
+            flags: "",
+        };
         Ok(render(&documents, &[operation])?.tasks.unwrap_or_default())
     }
 

@@ -81,6 +81,40 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
+/// Where each line begins: positions of many offsets for one pass over the text.
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<u32>,
+}
+
+impl<'a> Lines<'a> {
+    /// Looks through a text that passed [`text`].
+    #[allow(clippy::cast_possible_truncation)] // MAX_BYTES fits
+    pub fn of(text: &'a str) -> Self {
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        Self { text, starts: [0].into_iter().chain(ends.map(|at| at as u32 + 1)).collect() }
+    }
+
+    /// As [`position`]. Cost: the length of the line.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start as usize <= offset).max(1);
+        let start = self.starts[line - 1] as usize;
+        let before = self.text.get(start..offset);
+        (line, before.map_or(1, |s| s.trim_start_matches(BOM).chars().count() + 1))
+    }
+
+    /// The bytes of the line that holds an offset, without its end.
+    pub fn line_at(&self, offset: usize) -> std::ops::Range<usize> {
+        let line = self.starts.partition_point(|start| *start as usize <= offset).max(1);
+        let start = self.starts[line - 1] as usize;
+        let end = self.starts.get(line).map_or(self.text.len(), |next| *next as usize);
+        let content = self.text[start..end].trim_end_matches(['\n', '\r']);
+        let skipped = content.len() - content.trim_start_matches(BOM).len();
+        start + skipped..start + content.len()
+    }
+}
+
 /// Where the line that holds `offset` begins. A carriage return alone ends a
 /// line, as in `CommonMark`.
 pub fn line_start(text: &str, offset: usize) -> usize {
@@ -181,5 +215,20 @@ mod tests {
     fn a_position_counts_characters() {
         assert_eq!(position("日本\nタスク", 7 + 6), (2, 3));
         assert_eq!(position("\u{feff}ab", 4), (1, 2));
+    }
+
+    #[test]
+    fn an_index_of_lines_says_the_same() {
+        for text in ["", "a", "\u{feff}日本\nタスク\r\nx\n", "\n\n", "a\rb\nc"] {
+            let lines = Lines::of(text);
+            for offset in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                assert_eq!(lines.position(offset), position(text, offset), "{text:?} {offset}");
+            }
+        }
+        let text = "\u{feff}a\r\n日本\n";
+        let lines = Lines::of(text);
+        assert_eq!(&text[lines.line_at(3)], "a");
+        assert_eq!(&text[lines.line_at(9)], "日本");
+        assert_eq!(lines.line_at(text.len()), text.len()..text.len());
     }
 }

@@ -1,9 +1,12 @@
 //! The last look at a new text, before it may be written.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::approval_row::{decided, spelled};
+use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::cell::encoded;
 use crate::ledger::table::is_empty_value;
 use crate::ledger::tasks::TaskLedger;
+use crate::model::field::ApprovalField;
 use crate::model::operation::Operation;
 
 /// Looks at the new text, read again: the same tables, every touched task once with the
@@ -67,9 +70,13 @@ pub(super) fn verify(
                 }
                 continue;
             }
-            Operation::Archive { .. } | Operation::FormatTasks | Operation::FormatApprovals => {
-                continue;
-            }
+            Operation::Archive { .. }
+            | Operation::AddApproval { .. }
+            | Operation::SetApproval { .. }
+            | Operation::SetFlag { .. }
+            | Operation::AddEvidence { .. }
+            | Operation::FormatTasks
+            | Operation::FormatApprovals => continue,
         };
         let row = after.find(id)?;
         for change in cells {
@@ -77,6 +84,56 @@ pub(super) fn verify(
             let there = after.grid().trimmed(after.row(row), column);
             let there = (!is_empty_value(there)).then(|| there.to_owned());
             if there != encoded(change)? {
+                return wrong("it does not read back as it was given");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The same look at a new text of the approval ledger.
+pub(super) fn verify_approvals(
+    before: &ApprovalLedger<'_>,
+    new: &str,
+    operations: &[Operation],
+) -> Result<()> {
+    let wrong = |what: &str| {
+        Err(Error::usage(format!(
+            "the value cannot stand in this ledger: {what}; nothing was changed"
+        )))
+    };
+    let after = ApprovalLedger::parse(new, before.path())?;
+    let added = operations.iter().filter(|o| matches!(o, Operation::AddApproval { .. })).count();
+    if after.grid().tables.len() != before.grid().tables.len().max(usize::from(added > 0)) {
+        return wrong("it would make or end a table");
+    }
+    if after.grid().rows.len() != before.grid().rows.len() + added {
+        return wrong("it would make or end a row");
+    }
+    for operation in operations {
+        let (id, cells): (_, Vec<(ApprovalField, String)>) = match operation {
+            Operation::AddApproval { id, cells } => (id, cells.clone()),
+            Operation::SetApproval { id, status, decision } => {
+                (id, decided(*status, decision.as_ref()))
+            }
+            _ => continue,
+        };
+        let row = match after.find(id) {
+            Ok(row) => row,
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                return wrong("its row would be read otherwise");
+            }
+            Err(error) => return Err(error),
+        };
+        let grid = after.grid();
+        if !grid.cross_check(&grid.rows[row]) {
+            return wrong("Markdown would split its row otherwise");
+        }
+        for (field, value) in &cells {
+            let Some(column) = after.column(&grid.rows[row], *field) else { continue };
+            let there = grid.trimmed(&grid.rows[row], column);
+            let there = (!is_empty_value(there)).then(|| there.to_owned());
+            if there != spelled(*field, value)? {
                 return wrong("it does not read back as it was given");
             }
         }

@@ -149,6 +149,17 @@ impl Principals {
         }
     }
 
+    /// Every name of the person who has this one, in lower case.
+    pub fn names_of(&self, name: &str) -> Vec<String> {
+        let key = self.key(name);
+        let mut names: Vec<String> =
+            self.0.iter().filter(|(_, of)| **of == key).map(|(name, _)| name.clone()).collect();
+        if names.is_empty() {
+            names.push(key);
+        }
+        names
+    }
+
     fn key(&self, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
         self.0.get(&lower).cloned().unwrap_or(lower)
@@ -185,7 +196,28 @@ mod tests {
         ] {
             assert_eq!(Actor::parse(bad), None, "{bad:?}");
         }
-        assert!(Actor::parse(&format!("WORK@{}", "x".repeat(65))).is_none());
+        for (text, fits) in [
+            (format!("WORK@{}", "x".repeat(64)), true),
+            (format!("WORK@{}", "x".repeat(65)), false),
+            (format!("WORK{}", "1".repeat(60)), true),
+            (format!("WORK{}", "1".repeat(61)), false),
+            (format!("WORK{}", "1".repeat(62)), false),
+        ] {
+            assert_eq!(Actor::parse(&text).is_some(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        for text in ["CMD", "WORK@ada", "AUDIT12"] {
+            assert_eq!((actor(text).as_str(), actor(text).to_string()), (text, text.to_owned()));
+        }
+        let named = |role, name| Actor::named(role, name).map(|actor| actor.to_string());
+        assert_eq!(named(Role::Audit, "eve").as_deref(), Some("AUDIT@eve"));
+        assert_eq!(named(Role::Audit, "e v e"), None);
+        assert_eq!(Role::ALL.map(|role| role.to_string()), ["CMD", "WORK", "AUDIT"]);
+        assert_eq!(Role::ALL.map(Role::as_str), ["CMD", "WORK", "AUDIT"]);
+        assert!(actor("CMD").is_bare() && !actor("CMD@eve").is_bare() && !actor("CMD1").is_bare());
     }
 
     #[test]
@@ -200,6 +232,9 @@ mod tests {
         assert!(!same("WORK", "WORK@ada"));
         assert!(!same("WORK@ada", "WORK@bob"));
         assert!(same("WORK1", "CMD@work1"));
+        assert_eq!(principals.names_of("ADA"), ["ada", "ada-laptop"]);
+        assert_eq!(principals.names_of("ada-laptop"), ["ada", "ada-laptop"]);
+        assert_eq!(principals.names_of("Bob"), ["bob"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An approval, as its row means it.
 
+use crate::model::time::Timestamp;
 use std::borrow::Cow;
 
 /// Where an approval stands.
@@ -66,5 +67,48 @@ impl Approval<'_> {
     /// Its status; `None` where the ledger holds one the tool does not know.
     pub fn known_status(&self) -> Option<ApprovalStatus> {
         ApprovalStatus::parse(self.status.as_deref()?)
+    }
+
+    /// Its status where a pending one that was asked for before an instant has
+    /// expired, whether or not somebody wrote that down yet.
+    pub fn status_now(&self, expired_before: Option<Timestamp>) -> Option<ApprovalStatus> {
+        let status = self.known_status()?;
+        let is_old = || is_before(self.ts_req.as_deref(), expired_before);
+        Some(match status {
+            ApprovalStatus::Pending if is_old() => ApprovalStatus::Expired,
+            status => status,
+        })
+    }
+}
+
+/// Whether something was asked for before an instant; an unknown time is not.
+pub fn is_before(ts_req: Option<&str>, instant: Option<Timestamp>) -> bool {
+    let asked = || ts_req.and_then(Timestamp::parse);
+    instant.is_some_and(|instant| asked().is_some_and(|asked| asked < instant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_request_has_expired_and_a_decided_one_never_does() {
+        let at = |text| Timestamp::parse(text);
+        let of = |status: &'static str| Approval {
+            status: Some(status.into()),
+            ts_req: Some("2026-01-01T00:00:00Z".into()),
+            ..Approval::default()
+        };
+        let late = at("2026-01-01T00:00:01Z");
+        assert_eq!(of("pending").status_now(late), Some(ApprovalStatus::Expired));
+        assert_eq!(
+            of("pending").status_now(at("2026-01-01T00:00:00Z")),
+            Some(ApprovalStatus::Pending)
+        );
+        assert_eq!(of("pending").status_now(None), Some(ApprovalStatus::Pending));
+        assert_eq!(of("approved").status_now(late), Some(ApprovalStatus::Approved));
+        assert_eq!(of("Approved").status_now(late), None);
+        let unknown = Approval { ts_req: Some("soon".into()), ..of("pending") };
+        assert_eq!(unknown.status_now(late), Some(ApprovalStatus::Pending));
     }
 }

@@ -87,6 +87,8 @@ pub struct TaskHistory {
     pub last_move: Option<LastMove>,
     /// When this round of work began, if it is not the first.
     pub round_since: Option<Timestamp>,
+    /// The operation that this round of work began with, if it is not the first.
+    pub round_by: Option<String>,
 }
 
 /// A round of work as it was before an operation ended it.
@@ -95,6 +97,7 @@ struct EndedRound {
     by: String,
     holders: Vec<String>,
     since: Option<Timestamp>,
+    since_by: Option<String>,
     /// The state that the operation came from, as it was written.
     state: String,
 }
@@ -195,9 +198,11 @@ impl Fold {
                 by: change.id.clone(),
                 holders: std::mem::take(&mut self.so_far.holders),
                 since: self.so_far.round_since,
+                since_by: self.so_far.round_by.take(),
                 state: was,
             });
             self.so_far.round_since = Some(change.at);
+            self.so_far.round_by = Some(change.id.clone());
         }
         self.so_far.last_move = Some(LastMove { from, to, actor: change.actor.clone() });
     }
@@ -212,6 +217,7 @@ impl Fold {
             self.remember(holder);
         }
         self.so_far.round_since = round.since;
+        self.so_far.round_by = round.since_by;
         self.revived.insert(change.id.clone());
         Some(round.state)
     }

@@ -3,7 +3,8 @@
 //! A closed list: a new kind of change is a new variant, and the compiler
 //! names the places to follow. `ledger::render` turns operations into edits.
 
-use crate::model::field::TaskField;
+use crate::model::approval::ApprovalStatus;
+use crate::model::field::{ApprovalField, TaskField};
 
 /// A column of the task table: a known one, or an unknown one by its header.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,6 +40,17 @@ impl CellChange {
     pub fn clear(column: impl Into<Column>) -> Self {
         Self { column: column.into(), value: None }
     }
+}
+
+/// Who decided an approval, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// The actor.
+    pub approver: String,
+    /// Its role.
+    pub role: &'static str,
+    /// When, UTC with seconds.
+    pub at: String,
 }
 
 /// One change of a ledger.
@@ -83,6 +95,38 @@ pub enum Operation {
         year: i32,
         /// What to set on the way.
         cells: Vec<CellChange>,
+    },
+    /// A new row after the last row of the first approval table, which is made
+    /// where there is none.
+    AddApproval {
+        /// Its id.
+        id: String,
+        /// Its other cells that are not empty.
+        cells: Vec<(ApprovalField, String)>,
+    },
+    /// The status of one approval, and whose decision that is. Nothing else of
+    /// an approval's row ever changes.
+    SetApproval {
+        /// Which approval.
+        id: String,
+        /// The new status.
+        status: ApprovalStatus,
+        /// Who decided; none where nobody did: it was withdrawn or is too old.
+        decision: Option<Signature>,
+    },
+    /// One flag of FLAGS.md, which is made where there is none.
+    SetFlag {
+        /// Its name, as the file spells it.
+        name: &'static str,
+        /// Its value, as the file spells it.
+        value: &'static str,
+    },
+    /// A new file of evidence.
+    AddEvidence {
+        /// Its path from the workspace root, with `/`.
+        path: String,
+        /// All of it.
+        text: String,
     },
     /// The ledger tables of TASKS.md are aligned.
     FormatTasks,

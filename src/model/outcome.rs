@@ -24,11 +24,22 @@ pub struct Outcome {
     pub nothing_ready: bool,
     /// Tasks that moved to or from an archive.
     pub archived: Vec<(String, i32)>,
+    /// The approval it was about.
+    pub approval: Option<String>,
+    /// SHA-256 of that approval's evidence, as hex.
+    pub evidence_sha: Option<String>,
+    /// The flag that was set: its name and value.
+    pub flag: Option<(&'static str, &'static str)>,
     /// What an `undo` or `redo` took back.
     pub undone: Option<Undone>,
 }
 
 impl Outcome {
+    /// About one approval.
+    pub fn of_approval(id: &str) -> Self {
+        Self { approval: Some(id.to_owned()), ..Self::default() }
+    }
+
     /// About one task, or several.
     pub fn of_ids(ids: &[String]) -> Self {
         match ids {

@@ -155,8 +155,9 @@ const ASSIGN: &str = "(?<rest>[A-Za-z0-9_.-]*)[\"'`\\\\\\]]*[ \\t　]*(?::=|=>|[
 const QUOTED: &str = "(?:[brf]?\\\\?\"([^\"\\\\\\s]+)\\\\?\"|[brf]?\\\\?'([^'\\\\\\s]+)\\\\?'\
     |`([^`\\s]+)`|「([^」\\s]+)」)";
 
-/// A value without quotes, up to a blank, a comma, or the end of line or cell.
-const BARE: &str = "([A-Za-z0-9_+/=.~!@#$%^&*-]+)(?:[\\s,;|、。<]|$)";
+/// A value without quotes, up to a blank, a comma, what closes quotes or
+/// brackets around it, or the end of line or cell.
+const BARE: &str = "([A-Za-z0-9_+/=.~!@#$%^&*-]+)(?:[\\s,;|、。<\"'`}\\])]|$)";
 
 /// Whether a name is not that of a secret, though it begins like one.
 fn names_no_value(rest: &str) -> bool {

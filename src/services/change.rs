@@ -4,17 +4,19 @@
 //! else opens a transaction, but for `locks`, which changes no ledger.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::render::{self, Rendered};
 use crate::ledger::tasks::TaskLedger;
 use crate::model::operation::Operation;
 use crate::model::outcome::{OpHeader, Outcome};
 use crate::model::time::Timestamp;
+use crate::services::approvals::{expire, subject};
 use crate::services::context::{Context, Identity};
 use crate::services::hand_edits::{self, Noticed};
-use crate::services::{config, policy};
+use crate::services::{config, flags, policy};
 use crate::store::append::{End, Place};
 use crate::store::audit_line::AuditLine;
-use crate::store::entry::sha256_hex;
+use crate::store::entry::{Subject, sha256_hex};
 use crate::store::mirror::MirrorChange;
 use crate::store::prepare::{Beside, Prepared};
 use crate::store::replace::Durability;
@@ -66,6 +68,10 @@ pub struct Decision {
     pub accepts: Vec<String>,
     /// New texts that no operation spells: those of an undo.
     pub texts: Option<Rendered>,
+    /// What the approvals that it touches are about.
+    pub subjects: Vec<Subject>,
+    /// What the caller should know besides.
+    pub warnings: Vec<String>,
     /// Whether there is something to journal though no file changes.
     pub journal_only: bool,
     /// What to tell the caller.
@@ -83,6 +89,8 @@ impl Decision {
             undoes: None,
             accepts: Vec::new(),
             texts: None,
+            subjects: Vec::new(),
+            warnings: Vec::new(),
             journal_only: false,
             outcome,
         }
@@ -98,6 +106,8 @@ pub struct Report<'r> {
     pub tasks: &'r TaskLedger<'r>,
     /// The task ledger as it was: rows that were archived stood there.
     pub before: &'r TaskLedger<'r>,
+    /// The approval ledger as it is now, or would be.
+    pub approvals: &'r ApprovalLedger<'r>,
     /// The operation; `None` for a dry run or where nothing changed.
     pub op: Option<&'r OpHeader>,
     /// The diff, for a dry run.
@@ -207,9 +217,10 @@ fn attempt(
     }
     let newest = snapshot.journal()?.newest();
     let now = ctx.now(newest);
-    let Look { seen, mut found, warnings } = notice(ctx, &transaction, &snapshot, now)?;
+    let Look { seen, mut found, mut warnings } = notice(ctx, &transaction, &snapshot, now)?;
     snapshot.standing.clone_from(&found.standing);
-    let decision = match decide(&snapshot, now) {
+    snapshot.journal()?.notice(&found.external);
+    let mut decision = match decide(&snapshot, now) {
         Ok(decision) => decision,
         Err(error) => {
             if !change.dry_run {
@@ -218,6 +229,9 @@ fn attempt(
             return Err(error.noticed(warnings).into());
         }
     };
+    let overdue = expire::overdue(ctx, &snapshot, &decision.operations, now);
+    decision.operations.extend(overdue);
+    warnings.append(&mut decision.warnings);
     meta.token = decision.token;
     meta.waivers.clone_from(&decision.waivers);
     meta.waivers.sort();
@@ -235,6 +249,7 @@ fn attempt(
             outcome: &outcome,
             tasks: &snapshot.tasks,
             before: &snapshot.tasks,
+            approvals: &snapshot.approvals,
             op: None,
             diff: change.dry_run.then_some(""),
         };
@@ -246,14 +261,22 @@ fn attempt(
     if rendered.tasks.is_some() && is_spelled {
         render::check(&snapshot.tasks, &after, &decision.operations)?;
     }
-    if !decision.accepts.is_empty() {
-        found.accepts = true;
-    }
-    let beside = Beside {
+    let approvals = match &rendered.approvals {
+        Some(text) => Some(ApprovalLedger::parse(text, snapshot.approvals.path())?),
+        None => None,
+    };
+    found.accepts = hand_edits::accepted_policies(&decision.accepts);
+    let mut beside = Beside {
         undoes: decision.undoes,
         accepts: decision.accepts,
+        subjects: decision.subjects,
         ..beside(ctx, &snapshot, seen, found)?
     };
+    if rendered.flags.is_some() {
+        let flags = ctx.flags_in_force(snapshot.flags);
+        let flags = flags::after(flags, &decision.operations);
+        beside.policy = Some(policy::spell(&ctx.settings, flags));
+    }
     let operations = &decision.operations;
     let prepared = transaction.prepare(
         &snapshot,
@@ -270,6 +293,7 @@ fn attempt(
         outcome: &outcome,
         tasks: &after,
         before: &snapshot.tasks,
+        approvals: approvals.as_ref().unwrap_or(&snapshot.approvals),
         op: (!change.dry_run).then_some(&header),
         diff: change.dry_run.then_some(&prepared.diff),
     };
@@ -327,22 +351,36 @@ pub(super) fn beside(
 ) -> Result<Beside> {
     Ok(Beside {
         seen,
-        policy: policy_line(ctx, snapshot, found.accepts)?,
+        policy: policy_line(ctx, snapshot, &found.accepts)?,
         external: found.external,
         respelled: found.respelled,
         // After an acceptance the next command counts anew.
         standing: found.standing.len(),
+        first_seen: if snapshot.journal()?.is_empty() {
+            subject::of_all(ctx, snapshot)
+        } else {
+            Vec::new()
+        },
         ..Beside::default()
     })
 }
 
 /// The policy to write down: at first use, once for journals that have none, and
 /// what CMD accepts.
-fn policy_line(ctx: &Context, snapshot: &Snapshot<'_>, accepts: bool) -> Result<Option<Value>> {
+fn policy_line(
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    accepts: &[String],
+) -> Result<Option<Value>> {
     let known = snapshot.journal()?.last_policy();
-    if accepts {
-        let written = policy::spell(&ctx.written, snapshot.flags);
-        return Ok((known.as_ref() != Some(&written)).then_some(written));
+    if !accepts.is_empty() {
+        // Only what was accepted: another setting that is held stays held.
+        let (mut settings, mut flags) = (ctx.settings.clone(), ctx.flags_in_force(snapshot.flags));
+        for name in accepts {
+            policy::accept(name, (&ctx.written, snapshot.flags), &mut settings, &mut flags);
+        }
+        let accepted = policy::spell(&settings, flags);
+        return Ok((known.as_ref() != Some(&accepted)).then_some(accepted));
     }
     if known.is_some() {
         return Ok(None);

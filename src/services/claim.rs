@@ -93,7 +93,9 @@ fn claim_one(
     if lease.is_some() {
         return Err(held_now(&case, who));
     }
-    if let Some((_, approval)) = snapshot.approvals.waiting().find(|(task, _)| task == id) {
+    let expired_before = ctx.settings.approvals.expired_before(now);
+    let mut waiting = snapshot.approvals.waiting(expired_before);
+    if let Some((_, approval)) = waiting.find(|(task, _)| task == id) {
         return Err(Error::new(
             ErrorKind::ApprovalRequired,
             format!("`{id}` waits for the approval `{approval}`"),

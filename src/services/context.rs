@@ -18,6 +18,9 @@ use crate::sys::{FileKind, Stat, Sys};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// The actor of decisions by rule, which nobody else may use.
+pub const AUTO: &str = "AUDIT@auto";
+
 /// How far ahead of the clock the journal may be and still count.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -230,10 +233,10 @@ impl Context {
                 bound
             }
         };
-        if actor.as_str().eq_ignore_ascii_case("AUDIT@auto") {
-            return Err(Error::not_allowed(
-                "`AUDIT@auto` is the actor of `orch decide`; nobody else may use it",
-            ));
+        if actor.as_str().eq_ignore_ascii_case(AUTO) {
+            return Err(Error::not_allowed(format!(
+                "`{AUTO}` is the actor of `orch decide`; nobody else may use it"
+            )));
         }
         let solo = self.settings.solo && actor == default && !from_env && run.is_none();
         Ok(Identity { actor, solo, explicit, run })

@@ -1,51 +1,26 @@
 //! Is everything in order? What can be seen, and finishing what was left.
 //!
-//! Not here: the rules of `check` (a later service). Here is what stops the
-//! tool itself from working well.
+//! Not here: the rules of `check`, of which doctor tells how much they find.
+//! Here is what stops the tool itself from working well.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::source;
-use crate::ledger::table::Grid;
 use crate::ledger::tasks::TaskLedger;
+pub use crate::model::severity::Severity;
+use crate::services::check::{self, Count};
 use crate::services::config;
-use crate::services::context::load_settings;
+use crate::services::context::{Context, Mode, load_settings};
 use crate::store::journal::Journal;
 use crate::store::layout::Layout;
 use crate::store::lock::{LedgerLock, holder_note};
 use crate::store::recovery;
 use crate::store::snapshot::{Files, Want};
 use crate::sys::{FsKind, Sys};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long to wait for a command that is at work.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// As it should be.
-    Ok,
-    /// Good to know.
-    Note,
-    /// Works, but not as well.
-    Warning,
-    /// Something cannot work.
-    Error,
-}
-
-impl Severity {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,96 +114,56 @@ fn of_error(subject: &'static str, error: &Error) -> Finding {
     }
 }
 
-/// What stands in the ledgers and cannot be relied on.
-///
-/// # Errors
-/// `failed` where a ledger cannot be read.
-pub fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()> {
+/// The ledgers, in a line each, and what `check` says of them.
+fn ledgers(sys: &Sys, layout: &Layout, findings: &mut Vec<Finding>) -> Result<()> {
     let files = Files::read(sys, layout, Want::All)?;
     let path = layout.display(&layout.tasks());
     let tasks =
         source::text(&files.tasks.bytes, &path).and_then(|text| TaskLedger::parse(text, &path));
-    match tasks {
+    findings.push(match tasks {
         Ok(ledger) => {
-            let tables = ledger.grid().tables.len();
-            let message = format!(
-                "{} in {}",
-                count(ledger.rows().count(), "task"),
-                count(tables, "ledger table")
-            );
-            findings.push(ok("tasks", message));
-            let ids = ledger.rows().map(|row| (ledger.id(row).into_owned(), row));
-            let line = |row| ledger.line(row);
-            duplicates("tasks", &path, ids, line, findings);
-            rows("tasks", &path, ledger.grid(), findings);
+            let rows = count(ledger.rows().count(), "task");
+            let tables = count(ledger.grid().tables.len(), "ledger table");
+            ok("tasks", format!("{rows} in {tables}"))
         }
-        Err(e) => findings.push(of_error("tasks", &e)),
-    }
-    let Some(file) = &files.approvals else {
-        findings.push(ok("approvals", "none yet".to_owned()));
-        return Ok(());
-    };
+        Err(e) => of_error("tasks", &e),
+    });
     let path = layout.display(&layout.approvals());
-    match source::text(&file.bytes, &path).and_then(|text| ApprovalLedger::parse(text, &path)) {
-        Ok(ledger) => {
-            findings.push(ok("approvals", count(ledger.rows().count(), "approval")));
-            let line = |row: usize| {
-                source::position(ledger.grid().text(), ledger.grid().rows[row].span.range().start).0
-            };
-            let ids = ledger.rows().map(|row| (ledger.approval(row).id.into_owned(), row));
-            duplicates("approvals", &path, ids, line, findings);
-            rows("approvals", &path, ledger.grid(), findings);
-        }
-        Err(e) => findings.push(of_error("approvals", &e)),
+    let approvals = files.approvals.as_ref().map(|file| {
+        source::text(&file.bytes, &path).and_then(|text| ApprovalLedger::parse(text, &path))
+    });
+    findings.push(match approvals {
+        Some(Ok(ledger)) => ok("approvals", count(ledger.rows().count(), "approval")),
+        Some(Err(e)) => of_error("approvals", &e),
+        None => ok("approvals", "none yet".to_owned()),
+    });
+    // Without settings there are no rules to look by, and those are told of.
+    if let Ok(ctx) = Context::open(sys, Some(layout.root.clone()), Mode::Read) {
+        findings.push(match check::workspace(&ctx) {
+            Ok(found) => of_check(Count::of(&found)),
+            Err(e) => of_error("check", &e),
+        });
     }
     Ok(())
 }
 
-fn duplicates<R: Copy>(
-    subject: &'static str,
-    path: &str,
-    ids: impl Iterator<Item = (String, R)>,
-    line: impl Fn(R) -> usize,
-    findings: &mut Vec<Finding>,
-) {
-    let mut seen: HashMap<String, R> = HashMap::new();
-    for (id, row) in ids {
-        if let Some(first) = seen.get(&id) {
-            let (first, line) = (line(*first), line(row));
-            findings.push(Finding {
-                subject,
-                severity: Severity::Error,
-                message: format!("the id `{id}` stands twice: in lines {first} and {line}"),
-                place: Some((path.to_owned(), line, 1)),
-                help: None,
-            });
-        } else {
-            seen.insert(id, row);
-        }
-    }
-}
-
-/// Rows that Markdown and the tool may see otherwise.
-fn rows(subject: &'static str, path: &str, grid: &Grid<'_>, findings: &mut Vec<Finding>) {
-    for row in &grid.rows {
-        let columns = grid.tables[row.table as usize].header.len();
-        let (severity, message) = if !grid.cross_check(row) {
-            (Severity::Error, "Markdown splits this row otherwise than it looks".to_owned())
-        } else if row.detached {
-            (Severity::Warning, "this row is detached from its table by a blank line".to_owned())
-        } else if row.len() != columns {
-            (Severity::Warning, format!("this row has {} cells, its table {columns}", row.len()))
-        } else {
-            continue;
-        };
-        let (line, column) = source::position(grid.text(), row.span.range().start);
-        findings.push(Finding {
-            subject,
-            severity,
-            message,
-            place: Some((path.to_owned(), line, column)),
-            help: None,
-        });
+/// What `check` says, in a line.
+fn of_check(found: Count) -> Finding {
+    let Count { errors, warnings, notes } = found;
+    let severity = match found {
+        Count { errors: 1.., .. } => Severity::Error,
+        Count { warnings: 1.., .. } => Severity::Warning,
+        Count { notes: 1.., .. } => Severity::Note,
+        Count { .. } => return ok("check", "nothing found".to_owned()),
+    };
+    let counts = [(errors, "error"), (warnings, "warning"), (notes, "note")];
+    let said = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what));
+    Finding {
+        subject: "check",
+        severity,
+        message: said.collect::<Vec<_>>().join(", "),
+        place: None,
+        help: Some("orch check".to_owned()),
     }
 }
 

@@ -1,119 +1,146 @@
-//! Who may not, and why: separation of duties and approvals.
+//! What stands between a task and DONE: its approvals.
 //!
-//! One function judges two people, every door calls it.
+//! Here: the gate, and which tasks need an approval. Not here: whether one is in
+//! force (`approvals::force`), who may judge (`duties`).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::actor::{Actor, Principals};
+use crate::ledger::tasks::shell_word;
 use crate::model::approval::{Approval, ApprovalStatus};
 use crate::model::history::TaskHistory;
+use crate::model::task::Task;
 use crate::model::time::Timestamp;
+use crate::services::approvals::force::{Decisions, Force, Judged};
 use crate::services::config::Settings;
+use crate::services::context::Context;
+use crate::services::evidence::drift::{self, Drift};
+use crate::store::snapshot::Snapshot;
 
-/// Why somebody may not decide or finish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conflict {
-    /// They are the same person as this one.
-    SamePerson(String),
-    /// They act as a bare role, and this one has a name.
-    BareDecider(String),
-}
-
-/// Judges whoever decides or finishes against everybody on the other side:
-/// holders of the round, requesters, authors. Names of ledgers may be of any
-/// spelling; one that is no actor is compared as text.
-pub fn separation(decider: &Actor, others: &[&str], principals: &Principals) -> Option<Conflict> {
-    for other in others {
-        let (same, named) = match Actor::parse(other) {
-            Some(actor) => (principals.same_person(decider, &actor), !actor.is_bare()),
-            None => (
-                other.eq_ignore_ascii_case(decider.as_str())
-                    || decider.name().is_some_and(|name| other.eq_ignore_ascii_case(name)),
-                true,
-            ),
-        };
-        if same {
-            return Some(Conflict::SamePerson((*other).to_owned()));
-        }
-        if decider.is_bare() && named {
-            return Some(Conflict::BareDecider((*other).to_owned()));
-        }
-    }
-    None
-}
-
-/// The error for a conflict.
-pub fn separation_error(task: &str, decider: &Actor, conflict: &Conflict) -> Error {
-    let message = match conflict {
-        Conflict::SamePerson(other) => format!(
-            "`{decider}` cannot judge `{task}`: in this round it was held by `{other}`, the same person"
-        ),
-        Conflict::BareDecider(other) => format!(
-            "`{decider}` cannot judge `{task}` as a bare role: `{other}` has a name, so whoever judges \
-             needs one too, such as `{}@eve`",
-            decider.role()
-        ),
-    };
-    Error::new(ErrorKind::SeparationOfDuties, message).about(task)
-}
-
-/// Whether the task's approvals let it be finished.
+/// Whether a task may be finished: its approvals let it, and every file is what
+/// was approved. Gives warnings of approvals that no longer count.
 ///
 /// # Errors
-/// `approval_required` while one is pending, where the newest decision for an op
-/// is a rejection, or where one is required and none is approved; `stale` where
-/// the only approvals belong to an earlier round.
-pub fn approvals<'a>(
-    task: &str,
-    approvals: impl Iterator<Item = Approval<'a>>,
+/// As [`approvals`]; `stale` for a file that changed since it was approved.
+pub fn done(
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    task: &Task<'_>,
     history: &TaskHistory,
-    settings: &Settings,
-) -> Result<()> {
-    let all: Vec<Approval<'_>> = approvals.collect();
-    let hint = |e: Error| e.hint(format!("orch show {}", crate::ledger::tasks::shell_word(task)));
-    let required = |message: String| Err(hint(Error::new(ErrorKind::ApprovalRequired, message)));
-    if let Some(pending) = all.iter().find(|a| a.known_status() == Some(ApprovalStatus::Pending)) {
-        return required(format!(
-            "`{task}` waits for the approval `{}` ({})",
-            pending.id,
-            pending.op.as_deref().unwrap_or("no op")
-        ));
-    }
-    let in_round: Vec<&Approval<'_>> = all.iter().filter(|a| is_in_round(a, history)).collect();
-    let mut ops: Vec<&str> = in_round.iter().filter_map(|a| a.op.as_deref()).collect();
-    ops.dedup();
-    for op in ops {
-        let newest = in_round
-            .iter()
-            .filter(|a| a.op.as_deref() == Some(op))
-            .filter(|a| {
-                matches!(
-                    a.known_status(),
-                    Some(ApprovalStatus::Approved | ApprovalStatus::Rejected)
-                )
-            })
-            .max_by_key(|a| decided_at(a));
-        if let Some(newest) = newest.filter(|a| a.known_status() == Some(ApprovalStatus::Rejected))
-        {
-            return required(format!("`{task}`: the approval `{}` ({op}) was rejected", newest.id));
-        }
-    }
-    if !is_required(task, settings) {
-        return Ok(());
-    }
-    let approved = |a: &&&Approval<'_>| a.known_status() == Some(ApprovalStatus::Approved);
-    if in_round.iter().any(|a| approved(&a)) {
-        return Ok(());
-    }
-    if all.iter().any(|a| a.known_status() == Some(ApprovalStatus::Approved)) {
-        return Err(hint(Error::new(
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let judged = judged(ctx, snapshot, task, history, now)?;
+    let mut in_force: Vec<&Judged<'_>> =
+        judged.iter().filter(|j| j.force == Force::InForce).collect();
+    // The newest is the one that was asked for last: it holds the newer change.
+    in_force.sort_by_key(|j| {
+        let asked = j.approval.ts_req.as_deref().and_then(Timestamp::parse);
+        (asked.map(|at| at.0), j.order.row)
+    });
+    let cells = in_force.iter().filter_map(|j| j.approval.evidence.as_deref());
+    if let Some(Drift { file, evidence }) = drift::first(ctx, cells)? {
+        return Err(Error::new(
             ErrorKind::Stale,
             format!(
-                "`{task}` needs an approval, and its only ones belong to an earlier round of work"
+                "`{file}` is not what was approved with `{evidence}`; send `{}` back with `orch \
+                 fix`, or ask anew with `orch request`",
+                task.id
             ),
         )
-        .about(task)));
+        .about(task.id.as_ref())
+        .hint(format!("orch approvals --task {}", shell_word(&task.id))));
     }
-    required(format!("`{task}` needs an approval (`approvals.required` in orch.yaml) and has none"))
+    gate(&task.id, &judged, is_required(&task.id, &ctx.settings))?;
+    let stale = judged.iter().filter_map(|j| match &j.force {
+        Force::Stale(why) if j.in_round => Some((&j.approval.id, why)),
+        Force::Stale(_) | Force::InForce | Force::None => None,
+    });
+    Ok(stale.map(|(id, why)| format!("the approval `{id}` no longer counts: {why}")).collect())
+}
+
+/// Whether the task's approvals let it be finished. `history` says which round
+/// of work is meant.
+///
+/// # Errors
+/// `approval_required` while one is pending, where the newest decision of this
+/// round for an op is a rejection, or where one is required and there is none;
+/// `stale` where the only approvals are about something else than what is there
+/// now, or of an earlier round.
+pub fn approvals(
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    task: &Task<'_>,
+    history: &TaskHistory,
+    now: Timestamp,
+) -> Result<()> {
+    let judged = judged(ctx, snapshot, task, history, now)?;
+    gate(&task.id, &judged, is_required(&task.id, &ctx.settings))
+}
+
+fn judged<'s>(
+    ctx: &Context,
+    snapshot: &'s Snapshot<'_>,
+    task: &Task<'_>,
+    history: &TaskHistory,
+    now: Timestamp,
+) -> Result<Vec<Judged<'s>>> {
+    let decisions = Decisions::of_task(snapshot, &task.id)?;
+    let of_task = snapshot.approvals.rows_of_task(&task.id);
+    let judge = |row| {
+        let approval = snapshot.approvals.approval(row);
+        Judged::of(ctx, &decisions, (row, approval), task, history, now)
+    };
+    Ok(of_task.map(judge).collect())
+}
+
+/// Pure: the same for approvals that were looked at.
+fn gate(task: &str, judged: &[Judged<'_>], required: bool) -> Result<()> {
+    let hint = |e: Error| e.about(task).hint(format!("orch show {}", shell_word(task)));
+    let missing = |message: String| Err(hint(Error::new(ErrorKind::ApprovalRequired, message)));
+    if let Some(pending) = judged.iter().find(|j| j.status == Some(ApprovalStatus::Pending)) {
+        let Approval { id, op, .. } = &pending.approval;
+        return missing(format!(
+            "`{task}` waits for the approval `{id}` ({})",
+            op.as_deref().unwrap_or("no op")
+        ));
+    }
+    for rejected in judged.iter().filter(|j| is_decided(j, ApprovalStatus::Rejected)) {
+        let op = rejected.approval.op.as_deref();
+        let later = judged.iter().any(|j| {
+            j.approval.op.as_deref() == op
+                && j.in_round
+                && j.is_decided()
+                && j.order > rejected.order
+        });
+        if !later {
+            return missing(format!(
+                "`{task}`: the approval `{}` ({}) was rejected",
+                rejected.approval.id,
+                op.unwrap_or("no op")
+            ));
+        }
+    }
+    if !required || judged.iter().any(|j| j.force == Force::InForce) {
+        return Ok(());
+    }
+    let stale = judged.iter().rev().find_map(|j| match &j.force {
+        Force::Stale(why) => Some((&j.approval.id, why)),
+        Force::InForce | Force::None => None,
+    });
+    match stale {
+        Some((id, why)) => Err(hint(Error::new(
+            ErrorKind::Stale,
+            format!(
+                "`{task}` needs an approval, and `{id}` no longer counts: {why}; \
+                 ask again with `orch request`"
+            ),
+        ))),
+        None => missing(format!(
+            "`{task}` needs an approval (`approvals.required` in orch.yaml) and has none"
+        )),
+    }
+}
+
+fn is_decided(judged: &Judged<'_>, status: ApprovalStatus) -> bool {
+    judged.in_round && judged.status == Some(status)
 }
 
 /// Whether a task needs an approval.
@@ -123,82 +150,88 @@ pub fn is_required(task: &str, settings: &Settings) -> bool {
     })
 }
 
-fn decided_at(approval: &Approval<'_>) -> Option<Timestamp> {
-    let text = approval.ts_dec.as_deref().or(approval.ts_req.as_deref())?;
-    Timestamp::parse(text)
-}
-
-fn is_in_round(approval: &Approval<'_>, history: &TaskHistory) -> bool {
-    match (history.round_since, decided_at(approval)) {
-        (Some(since), Some(at)) => at >= since.whole_seconds(),
-        (Some(_), None) => false,
-        (None, _) => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::services::approvals::force::{Order, Why};
 
-    fn judge(decider: &str, others: &[&str]) -> Option<Conflict> {
-        let groups = BTreeMap::from([("ada".to_owned(), vec!["ada-laptop".to_owned()])]);
-        separation(&Actor::parse(decider).unwrap(), others, &Principals::new(&groups))
-    }
-
-    #[test]
-    fn two_people_in_every_combination() {
-        let same = |d, o: &str| judge(d, &[o]) == Some(Conflict::SamePerson(o.into()));
-        let bare = |d, o: &str| judge(d, &[o]) == Some(Conflict::BareDecider(o.into()));
-        let free = |d, o| judge(d, &[o]).is_none();
-        assert!(free("CMD@eve", "WORK@ada"));
-        assert!(same("CMD@ada", "WORK@ada"));
-        assert!(same("CMD@ADA", "WORK@ada-laptop"));
-        assert!(bare("CMD", "WORK@ada"));
-        assert!(free("CMD", "WORK"));
-        assert!(same("CMD", "CMD"));
-        assert!(free("CMD@eve", "WORK"));
-        assert!(bare("AUDIT", "WORK1"));
-        assert!(same("CMD@bob", "bob"));
-        assert!(bare("CMD", "some person"));
-        assert!(judge("CMD@eve", &[]).is_none());
-        assert!(judge("CMD@eve", &["WORK@ada", "WORK@eve"]).is_some());
-    }
-
-    fn approval(op: &'static str, status: &'static str, dec: &'static str) -> Approval<'static> {
-        Approval {
-            id: "A1".into(),
-            op: Some(op.into()),
-            status: Some(status.into()),
-            ts_dec: (!dec.is_empty()).then(|| dec.into()),
-            ..Approval::default()
+    fn judged(
+        id: &'static str,
+        op: &'static str,
+        status: &'static str,
+        in_round: bool,
+        force: Force,
+        order: u64,
+    ) -> Judged<'static> {
+        Judged {
+            approval: Approval {
+                id: id.into(),
+                op: (!op.is_empty()).then(|| op.into()),
+                ..Approval::default()
+            },
+            status: ApprovalStatus::parse(status),
+            in_round,
+            force,
+            order: Order { row: order, ..Order::default() },
         }
     }
 
+    fn of(id: &'static str, op: &'static str, status: &'static str, order: u64) -> Judged<'static> {
+        let force = if status == "approved" { Force::InForce } else { Force::None };
+        judged(id, op, status, true, force, order)
+    }
+
+    fn ends(list: &[Judged<'_>], required: bool) -> Option<ErrorKind> {
+        gate("T-1", list, required).err().map(|e| e.kind)
+    }
+
     #[test]
-    fn approvals_gate_the_end() {
+    fn a_pending_one_holds_the_task_in_any_round() {
+        let required = Some(ErrorKind::ApprovalRequired);
+        assert_eq!(ends(&[], false), None);
+        assert_eq!(ends(&[of("A1", "x", "pending", 1)], false), required);
+        let old = judged("A1", "x", "pending", false, Force::None, 1);
+        assert_eq!(ends(&[old, of("A2", "x", "approved", 2)], true), required);
+        assert_eq!(ends(&[of("A1", "x", "expired", 1)], false), None);
+        assert_eq!(ends(&[of("A1", "x", "odd", 1)], false), None);
+    }
+
+    #[test]
+    fn the_newest_decision_of_an_op_counts() {
+        let required = Some(ErrorKind::ApprovalRequired);
+        let rejected = || of("A1", "x", "rejected", 1);
+        assert_eq!(ends(&[rejected()], false), required);
+        assert_eq!(ends(&[rejected(), of("A2", "x", "approved", 2)], false), None);
+        assert_eq!(ends(&[rejected(), of("A2", "y", "approved", 2)], false), required);
+        assert_eq!(ends(&[rejected(), of("A0", "x", "approved", 0)], true), required);
+        assert_eq!(ends(&[rejected(), of("A2", "x", "expired", 2)], false), required);
+        // Decided out of the order of the table.
+        let late = of("A1", "x", "rejected", 9);
+        assert_eq!(ends(&[late, of("A2", "x", "approved", 2)], false), required);
+        let old = judged("A1", "x", "rejected", false, Force::None, 1);
+        assert_eq!(ends(&[old], false), None);
+        // An approval of an earlier round does not outweigh it.
+        let old = judged("A2", "x", "approved", false, Force::Stale(Why::Round), 2);
+        assert_eq!(ends(&[rejected(), old], false), required);
+    }
+
+    #[test]
+    fn a_required_one_must_be_in_force() {
+        assert_eq!(ends(&[], true), Some(ErrorKind::ApprovalRequired));
+        assert_eq!(ends(&[of("A1", "x", "approved", 1)], true), None);
+        let stale = || judged("A1", "x", "approved", true, Force::Stale(Why::Title), 1);
+        assert_eq!(ends(&[stale()], true), Some(ErrorKind::Stale));
+        assert_eq!(ends(&[stale()], false), None);
+        assert_eq!(ends(&[stale(), of("A2", "y", "approved", 2)], true), None);
+        assert_eq!(ends(&[of("A1", "x", "expired", 1)], true), Some(ErrorKind::ApprovalRequired));
+    }
+
+    #[test]
+    fn globs_say_which_tasks_need_one() {
         let mut settings = Settings::default();
-        let day = |n: u32| -> &'static str {
-            ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"][n as usize]
-        };
-        let gate = |list: Vec<Approval<'static>>, history: &TaskHistory, settings: &Settings| {
-            approvals("T-1", list.into_iter(), history, settings).map_err(|e| e.kind)
-        };
-        let none = TaskHistory::default();
-        assert_eq!(gate(vec![], &none, &settings), Ok(()));
-        let required = Err(ErrorKind::ApprovalRequired);
-        assert_eq!(gate(vec![approval("x", "pending", "")], &none, &settings), required);
-        assert_eq!(gate(vec![approval("x", "rejected", day(0))], &none, &settings), required);
-        let later = vec![approval("x", "rejected", day(0)), approval("x", "approved", day(1))];
-        assert_eq!(gate(later, &none, &settings), Ok(()));
-        let other = vec![approval("x", "rejected", day(0)), approval("y", "approved", day(1))];
-        assert_eq!(gate(other, &none, &settings), required);
-        settings.approvals.required = vec!["T-*".into()];
-        assert_eq!(gate(vec![], &none, &settings), required);
-        assert_eq!(gate(vec![approval("x", "approved", day(0))], &none, &settings), Ok(()));
-        let round = TaskHistory { round_since: Timestamp::parse(day(1)), ..TaskHistory::default() };
-        let old = vec![approval("x", "approved", day(0))];
-        assert_eq!(gate(old, &round, &settings), Err(ErrorKind::Stale));
-        assert_eq!(gate(vec![approval("x", "approved", day(2))], &round, &settings), Ok(()));
+        assert!(!is_required("T-1", &settings));
+        settings.approvals.required = vec!["deploy-*".into(), "T-1".into()];
+        assert!(is_required("deploy-4", &settings) && is_required("T-1", &settings));
+        assert!(!is_required("T-11", &settings));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: how they are called (`cli`), how changes reach the disk (`store`).
 
+pub mod approvals;
 pub mod archive;
 pub mod audit;
 pub mod change;
@@ -9,11 +10,15 @@ pub mod check;
 pub mod claim;
 pub mod config;
 pub mod context;
+pub mod decide;
 pub mod doctor;
 pub mod draft;
+pub mod duties;
 pub mod evidence;
+pub mod flags;
 pub mod gates;
 pub mod hand_edits;
+pub mod ids;
 pub mod init;
 pub mod list;
 pub mod locks;

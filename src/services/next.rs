@@ -59,7 +59,7 @@ pub fn reasons(
         .collect();
     let unmet = queue::unmet(snapshot, open.iter())?;
     let mut waiting: HashMap<_, _> = HashMap::new();
-    for (task, approval) in snapshot.approvals.waiting() {
+    for (task, approval) in snapshot.approvals.waiting(ctx.settings.approvals.expired_before(now)) {
         waiting.entry(task).or_insert(approval);
     }
     let grace = ctx.settings.leases.grace;

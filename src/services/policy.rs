@@ -110,6 +110,21 @@ pub fn hold_flags(before: Flags, now: &mut Flags) -> Vec<&'static str> {
     held
 }
 
+/// Lets the written value of one of them count.
+pub fn accept(name: &str, written: (&Settings, Flags), settings: &mut Settings, flags: &mut Flags) {
+    let (file, flag) = written;
+    match name {
+        "solo" => settings.solo = file.solo,
+        "principals" => settings.principals.clone_from(&file.principals),
+        "hand_edits" => settings.hand_edits = file.hand_edits,
+        "approvals" => settings.approvals.clone_from(&file.approvals),
+        "auto_decide" => settings.auto_decide.clone_from(&file.auto_decide),
+        "AUTO_DECIDE" => flags.auto_decide = flag.auto_decide,
+        "FREEZE" => flags.freeze = flag.freeze,
+        _ => {}
+    }
+}
+
 /// Whether everybody who was one person with somebody still is.
 fn same_or_more_people(before: &Settings, now: &Settings) -> bool {
     let lower = |name: &String| name.to_lowercase();
@@ -190,6 +205,27 @@ mod tests {
             let mut stricter = settings(strict);
             assert_eq!(hold(&settings(&text), &mut stricter), Vec::<&str>::new(), "{change}");
         }
+    }
+
+    #[test]
+    fn what_is_accepted_counts_and_nothing_else() {
+        let before = settings("hand_edits: review\napprovals: {required: [\"d-*\"]}\n");
+        let written = settings("solo: true\nprincipals: {a: [a, b]}\n");
+        let frozen = Flags { auto_decide: AutoFlag::Off, freeze: true };
+        let (mut now, mut flags) =
+            (written.clone(), Flags { auto_decide: AutoFlag::On, freeze: false });
+        let mut held = hold(&before, &mut now);
+        held.extend(hold_flags(frozen, &mut flags));
+        assert_eq!(held, ["solo", "hand_edits", "approvals", "AUTO_DECIDE", "FREEZE"]);
+        let loose = Flags { auto_decide: AutoFlag::On, freeze: false };
+        for (n, name) in held.iter().enumerate() {
+            accept(name, (&written, loose), &mut now, &mut flags);
+            let mut settings = now.clone();
+            let mut again = hold(&before, &mut settings);
+            again.extend(hold_flags(frozen, &mut flags.clone()));
+            assert_eq!(again, held[..=n], "each is loose once it is accepted");
+        }
+        assert_eq!((now, flags), (written, loose));
     }
 
     #[test]

@@ -129,7 +129,9 @@ fn ranked(
     skip: &HashSet<String>,
 ) -> Result<Vec<RowId>> {
     let tasks = &snapshot.tasks;
-    let waiting: HashSet<_> = snapshot.approvals.waiting().map(|(task, _)| task).collect();
+    let expired_before = ctx.settings.approvals.expired_before(now);
+    let waiting: HashSet<_> =
+        snapshot.approvals.waiting(expired_before).map(|(task, _)| task).collect();
     let mut found: Vec<(RowId, Task<'_>)> = Vec::new();
     for row in tasks.rows() {
         let state = tasks.cell(row, TaskField::State);

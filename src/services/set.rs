@@ -2,10 +2,10 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::render::column_named;
-use crate::ledger::schema;
+use crate::ledger::schema::{self, approval_names};
 use crate::ledger::tasks::shell_word;
 use crate::model::actor::Role;
-use crate::model::field::TaskField;
+use crate::model::field::{ApprovalField, TaskField};
 use crate::model::operation::{Column, Operation};
 use crate::model::outcome::Outcome;
 use crate::model::task_state::{Command, State};
@@ -70,7 +70,15 @@ pub fn set(
             return Err(Error::usage(format!("`{}` is set twice", request.fields[n].0)));
         }
     }
-    let case = Case::of(snapshot, &request.id)?;
+    let is_approval = || snapshot.approvals.find(&request.id).is_ok();
+    let case = Case::of(snapshot, &request.id).map_err(|error| match error.kind {
+        ErrorKind::NotFound if is_approval() => Error::not_allowed(format!(
+            "`{}` is an approval; approvals change by request, approve, reject and withdraw only",
+            request.id
+        ))
+        .hint("orch approvals"),
+        _ => error,
+    })?;
     case.reliable(None)?;
     for (target, value) in &targets {
         check_settable(who, &case, target, value)?;
@@ -138,6 +146,7 @@ fn merge(decision: &mut Decision, step: Decision) {
     decision.token = decision.token.or(step.token);
     decision.waivers.extend(step.waivers);
     decision.mirrors.extend(step.mirrors);
+    decision.warnings.extend(step.warnings);
     decision.outcome.lease = step.outcome.lease;
     for operation in step.operations {
         let Operation::SetTask { id, cells } = operation else {
@@ -181,6 +190,15 @@ fn target(ctx: &Context, snapshot: &Snapshot<'_>, request: &Request, name: &str)
     };
     if matches!(name, "priority" | "depends") || in_settings() || in_notes() {
         return Ok(Target::Attribute(name.to_owned()));
+    }
+    let is_it =
+        |field: &ApprovalField| approval_names(*field).iter().any(|n| schema::same(n, name));
+    if ApprovalField::ALL.iter().any(is_it) {
+        return Err(Error::not_allowed(format!(
+            "`{name}` is a column of approvals, and those change by request, approve, reject and \
+             withdraw only"
+        ))
+        .hint("orch approvals"));
     }
     let known = TaskField::ALL.iter().map(|f| f.name()).chain(["priority", "depends", "detail"]);
     let extra = snapshot.tasks.extra_names();

@@ -5,16 +5,16 @@ use crate::ledger::render::column_named;
 use crate::ledger::tasks::{TaskLedger, shell_word};
 use crate::model::actor::{Actor, Role};
 use crate::model::field::TaskField;
-use crate::model::id::{IdFormat, is_new_id};
+use crate::model::id::is_new_id;
 use crate::model::operation::Operation;
 use crate::model::outcome::Outcome;
 use crate::model::task_state::State;
 use crate::model::time::Due;
 use crate::model::value::Priority;
 use crate::services::change::Decision;
-use crate::services::config::IdStyle;
 use crate::services::context::{Context, Identity};
 use crate::services::draft::Draft;
+use crate::services::ids::{self, Given};
 use crate::services::transition::Case;
 use crate::store::snapshot::Snapshot;
 use std::collections::HashSet;
@@ -155,46 +155,18 @@ fn given_id(snapshot: &Snapshot<'_>, id: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-/// The next id, above every one that was ever given.
+/// The next id, counted over ledger, archive and journal.
 fn new_id(ctx: &Context, snapshot: &Snapshot<'_>) -> Result<String> {
-    let mut given: HashSet<String> = HashSet::new();
     let ids_of = |ledger: &TaskLedger<'_>| -> Vec<String> {
         ledger.rows().map(|row| ledger.id(row).into_owned()).collect()
     };
-    let rows = ids_of(&snapshot.tasks);
+    let mut former: HashSet<String> = HashSet::new();
     for text in snapshot.archives()?.values() {
-        given.extend(ids_of(&TaskLedger::parse_any(text, "archive")));
+        former.extend(ids_of(&TaskLedger::parse_any(text, "archive")));
     }
-    given.extend(snapshot.journal()?.given_ids());
-    // A row whose pattern would give no lawful id (`日本1`) has no say.
-    let lawful = |id: &String| IdFormat::of(id).filter(|f| is_new_id(&f.next([id.as_str()])));
-    let last = rows.iter().rev().find_map(lawful);
-    let archived = || given.iter().max().and_then(lawful);
-    let plain = || IdFormat { prefix: String::new(), width: 3, suffix: String::new() };
-    let format = ctx.settings.ids.tasks.clone().or(last).or_else(archived).unwrap_or_else(plain);
-    given.extend(rows);
-    if ctx.settings.ids.style == IdStyle::Hash {
-        return Ok(hash_id(ctx, &format, &given));
-    }
-    let mut id = format.next(given.iter().map(String::as_str));
-    while given.contains(&id) {
-        id = format.next([id.as_str()]);
-    }
-    Ok(id)
-}
-
-/// 40 bits of chance in base 32: two branches do not draw the same.
-fn hash_id(ctx: &Context, format: &IdFormat, given: &HashSet<String>) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    loop {
-        let mut bytes = [0; 8];
-        ctx.sys.entropy.fill(&mut bytes);
-        let tail: String = bytes.iter().map(|b| char::from(DIGITS[usize::from(b & 31)])).collect();
-        let id = format!("{}{tail}{}", format.prefix, format.suffix);
-        if !given.contains(&id) {
-            return id;
-        }
-    }
+    former.extend(snapshot.journal()?.given_ids());
+    let configured = ctx.settings.ids.tasks.clone();
+    Ok(ids::next(ctx, Given { rows: ids_of(&snapshot.tasks), former, configured, prefix: "" }))
 }
 
 /// An owner cell: an actor, or empty.

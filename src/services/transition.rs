@@ -16,9 +16,11 @@ use crate::model::outcome::Outcome;
 use crate::model::task::{Expiry, Lease, Task, owns};
 use crate::model::task_state::{Caller, Command, Denial, Rule, State, Target, Who, rule};
 use crate::model::time::Timestamp;
+use crate::services::approvals::expire;
 use crate::services::change::Decision;
 use crate::services::context::{Context, Identity};
 use crate::services::draft::Draft;
+use crate::services::duties::{self, Duty, Party};
 use crate::services::{gates, hand_edits};
 use crate::store::mirror::{self, MirrorChange};
 use crate::store::seen::Suspended;
@@ -249,11 +251,22 @@ pub struct Step {
     pub waivers: Vec<String>,
     /// Whether a mirror is to go.
     pub ends_lease: bool,
+    /// What else changes: approvals of a round that ends.
+    pub beside: Vec<Operation>,
+    /// What the caller should know besides.
+    pub warnings: Vec<String>,
 }
 
 impl Step {
     fn already() -> Self {
-        Self { draft: None, token: None, waivers: Vec::new(), ends_lease: false }
+        Self {
+            draft: None,
+            token: None,
+            waivers: Vec::new(),
+            ends_lease: false,
+            beside: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -299,17 +312,20 @@ pub fn step(
         Rule::Repeat | Rule::Refused | Rule::Lease => return Err(refused(case, command, state)),
         Rule::Move { to, who } => (to, who),
     };
+    // What cannot be relied on is said before who may: 10 comes before 4 and 8.
+    if command == Command::Done
+        && let Some(standing) = snapshot.standing_approval_of(id)
+    {
+        return Err(hand_edits::refusal(standing));
+    }
     let mut waivers = Vec::new();
     permit(who, case, command, whom, mine, expired, &mut waivers)?;
     if whom == Who::Reviewer {
         separate(ctx, who, case, &mut waivers)?;
     }
+    let mut warnings = Vec::new();
     if command == Command::Done {
-        if let Some(standing) = snapshot.standing_approval_of(id) {
-            return Err(hand_edits::refusal(standing));
-        }
-        let of_task = snapshot.approvals.of_task(id);
-        gates::approvals(id, of_task, &case.history, &ctx.settings)?;
+        warnings = gates::done(ctx, snapshot, &case.task, &case.history, now)?;
     }
     let to = match to {
         Target::State(state) => state,
@@ -328,8 +344,11 @@ pub fn step(
         draft.note(note);
     }
     let ends_lease = state == State::Doing;
+    let ends_round = matches!(command, Command::Fix | Command::Reopen);
+    let beside = if ends_round { expire::end_of_round(snapshot, id, now) } else { Vec::new() };
+    warnings.extend(expire::words(&beside));
     let used = if uses_lease { case.token(ctx) } else { None };
-    Ok(Step { draft: Some(draft), token: used, waivers, ends_lease })
+    Ok(Step { draft: Some(draft), token: used, waivers, ends_lease, beside, warnings })
 }
 
 /// Whether the caller's newest move of the task was what this command does,
@@ -393,16 +412,19 @@ pub(super) fn separate(
     case: &Case<'_>,
     waivers: &mut Vec<String>,
 ) -> Result<()> {
-    let mut others: Vec<&str> = case.history.holders.iter().map(String::as_str).collect();
-    others.extend(case.task.lock_owner.as_deref());
-    let Some(conflict) = gates::separation(&who.actor, &others, &ctx.principals) else {
+    let holders = case.history.holders.iter().map(String::as_str);
+    let others: Vec<Party> = holders
+        .chain(case.task.lock_owner.as_deref())
+        .map(|name| Party { name: name.to_owned(), duty: Duty::Held })
+        .collect();
+    let Some(conflict) = duties::judge(&who.actor, &others, &ctx.principals) else {
         return Ok(());
     };
     if who.solo {
         waivers.push("separation_of_duties".to_owned());
         return Ok(());
     }
-    Err(gates::separation_error(&case.task.id, &who.actor, &conflict).hint(case.show()))
+    Err(duties::error(&case.task.id, &who.actor, &conflict))
 }
 
 fn unknown_state(case: &Case<'_>) -> Error {
@@ -443,7 +465,7 @@ pub fn decide(
     let mut decision = Decision::new(Outcome::of_ids(&request.ids));
     for id in unique(&request.ids) {
         if command == Command::Reopen && snapshot.tasks.rows_of(id).is_empty() {
-            reopen_archived(snapshot, who, id, request, &mut decision)?;
+            reopen_archived(snapshot, who, id, request, now, &mut decision)?;
             continue;
         }
         let case = Case::of(snapshot, id)?;
@@ -457,11 +479,13 @@ pub fn decide(
 /// Adds a step to a decision.
 pub fn apply(step: Step, id: &str, decision: &mut Decision) {
     decision.waivers.extend(step.waivers);
+    decision.warnings.extend(step.warnings);
     decision.token = decision.token.or(step.token);
     if let Some(draft) = step.draft {
         decision
             .operations
             .push(Operation::SetTask { id: id.to_owned(), cells: draft.into_cells() });
+        decision.operations.extend(step.beside);
         if step.ends_lease {
             decision.mirrors.push(MirrorChange::Remove(id.to_owned()));
         }
@@ -485,6 +509,7 @@ fn reopen_archived(
     who: &Identity,
     id: &str,
     request: &Request,
+    now: Timestamp,
     decision: &mut Decision,
 ) -> Result<()> {
     let Some(year) = snapshot.archived(id)? else {
@@ -516,5 +541,8 @@ fn reopen_archived(
         year,
         cells: draft.into_cells(),
     });
+    let beside = expire::end_of_round(snapshot, id, now);
+    decision.warnings.extend(expire::words(&beside));
+    decision.operations.extend(beside);
     Ok(())
 }

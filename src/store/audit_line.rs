@@ -8,7 +8,9 @@
 //! ```
 
 use crate::ledger::compare::value;
-use crate::store::entry::Entry;
+use crate::model::secrets;
+use crate::store::entry::{Entry, RowChange, RowChangeKind};
+use crate::store::journal::{APPROVALS, TASKS};
 use std::fmt::Write as _;
 
 /// One line in the making.
@@ -37,9 +39,15 @@ impl AuditLine<'_> {
     pub fn of(entry: &Entry) -> Vec<(String, String)> {
         let ts = format!("{}Z", entry.ts.get(..19).unwrap_or(&entry.ts));
         let date = ts.get(..10).unwrap_or_default().to_owned();
-        let sha = |map: &std::collections::BTreeMap<String, String>| map.values().last().cloned();
-        let sha_in = entry.sha_in.values().last().cloned().flatten();
-        let sha_out = sha(&entry.sha_out);
+        // Of the task ledger, else of the approvals, else of the last file there is.
+        let names = entry.sha_out.keys();
+        let is_ledger = |ledger: &str| names.clone().any(|name| name == ledger);
+        let name = match [TASKS, APPROVALS].into_iter().find(|ledger| is_ledger(ledger)) {
+            Some(ledger) => Some(ledger),
+            None => names.clone().next_back().map(String::as_str),
+        };
+        let sha_in = name.and_then(|name| entry.sha_in.get(name).cloned().flatten());
+        let sha_out = name.and_then(|name| entry.sha_out.get(name).cloned());
         let line = |id: &str, op: &str, note: &str| {
             let line = AuditLine {
                 ts: &ts,
@@ -64,6 +72,19 @@ impl AuditLine<'_> {
             })
             .map(|change| line(&change.row, &entry.command, note))
             .collect();
+        let of_approvals = entry.changes.iter().filter(|c| c.file.ends_with("/APPROVALS.md"));
+        for change in of_approvals {
+            if let Some(op) = approval_op(&entry.command, change) {
+                lines.push(line(&change.row, op, note));
+            }
+        }
+        for text in entry.texts.iter().filter(|text| is_flags(&text.file)) {
+            for (name, value) in text.after.lines().filter_map(flag) {
+                let said = format!("{name}={value}");
+                let said = if note.is_empty() { said } else { format!("{said}; {note}") };
+                lines.push(line(name, "flag", &said));
+            }
+        }
         if !entry.waivers.is_empty() {
             let waived = format!("waived by solo: {}", entry.waivers.join(", "));
             lines.push(line(entry.task.as_deref().unwrap_or("-"), &entry.command, &waived));
@@ -74,7 +95,8 @@ impl AuditLine<'_> {
         lines
     }
 
-    /// The line, without its end.
+    /// The line, without its end. It is read and sent around by people, so a
+    /// secret in a note stays in the journal alone.
     pub fn spell(&self) -> String {
         let mut out = String::new();
         let _ = write!(
@@ -87,9 +109,34 @@ impl AuditLine<'_> {
             self.sha_in.unwrap_or("-"),
             self.sha_out.unwrap_or("-"),
             if self.ok { "OK" } else { "FAIL" },
-            quoted(self.note)
+            quoted(&secrets::redact(self.note))
         );
         out
+    }
+}
+
+fn is_flags(file: &str) -> bool {
+    file.ends_with("/STATE/FLAGS.md") || file.ends_with("/STATE/flags.md")
+}
+
+/// The flag of a line of FLAGS.md, with its value.
+fn flag(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.trim_matches(['-', '*', '+', ' ', '`']).split_once('=')?;
+    let name = name.trim();
+    matches!(name, "AUTO_DECIDE" | "FREEZE").then(|| (name, value.trim()))
+}
+
+/// What was done to an approval, if anything that people are told of.
+fn approval_op<'e>(command: &'e str, change: &RowChange) -> Option<&'e str> {
+    let (before, after) = change.cells.get("status")?;
+    match (change.kind, value(after)) {
+        (RowChangeKind::Insert, _) => Some(command),
+        (RowChangeKind::Set, after) if value(before) == after => None,
+        (RowChangeKind::Set, "approved") => Some("approve"),
+        (RowChangeKind::Set, "rejected") => Some("reject"),
+        (RowChangeKind::Set, "expired") if command != "withdraw" => Some("expire"),
+        (RowChangeKind::Set, _) => Some(command),
+        (RowChangeKind::Remove, _) => None,
     }
 }
 

@@ -65,6 +65,17 @@ pub fn repository_root(sys: &Sys, layout: &Layout) -> PathBuf {
     layout.root.ancestors().find(holds).unwrap_or(&layout.root).to_owned()
 }
 
+/// The folder that stands for the workspace's root in the worktree around a
+/// folder: a linked worktree that shares the ledger has files of its own.
+pub fn worktree_of(sys: &Sys, layout: &Layout, from: &Path) -> PathBuf {
+    let from = sys.fs.canonicalize(from).unwrap_or_else(|_| from.to_owned());
+    let own = linked_worktree(&*sys.fs, &from).and_then(|tree| {
+        let below = layout.root.strip_prefix(&tree.main).ok()?;
+        Some(tree.top.join(below))
+    });
+    own.filter(|own| sys.fs.stat(own).is_ok()).unwrap_or_else(|| layout.root.clone())
+}
+
 /// From the working directory, which is asked for only where it matters.
 fn absolute(sys: &Sys, dir: &Path) -> Result<PathBuf> {
     if dir.is_absolute() {

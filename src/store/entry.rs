@@ -55,6 +55,10 @@ pub struct Entry {
     pub sha_in: BTreeMap<String, Option<String>>,
     /// SHA-256 of each file after.
     pub sha_out: BTreeMap<String, String>,
+    /// What approvals are about, as it was when they were asked for, decided or
+    /// first seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<Subject>,
     /// The cells that changed, row by row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RowChange>,
@@ -98,6 +102,28 @@ pub struct Entry {
     /// SHA-256 over the line without this member.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
+}
+
+/// What an approval is about: the bytes that whoever decides sees. Of a decided
+/// approval the newest one is what was decided on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The approval.
+    pub appr: String,
+    /// The task.
+    pub task: String,
+    /// The task's title; none where there is no such task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The task's artifact; none where the cell is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// The evidence cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// SHA-256 of the whole evidence file; none where there was none to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha: Option<String>,
 }
 
 /// What happened to one named lock.

@@ -25,7 +25,7 @@ pub const TASKS: &str = LEDGER;
 pub const APPROVALS: &str = "ORCH/STATE/APPROVALS.md";
 
 /// The hand edits of a row that move its lease or its state.
-const MOVES_BY_HAND: [&str; 3] = ["lease-by-hand", "state-by-hand", "done-by-hand"];
+pub(super) const MOVES_BY_HAND: [&str; 3] = ["lease-by-hand", "state-by-hand", "done-by-hand"];
 
 /// The shortest beginning of an id that names an operation.
 pub const SHORTEST_PREFIX: usize = 4;
@@ -39,6 +39,8 @@ pub struct Journal {
     shape: OnceCell<Shape>,
     /// The place of each line, by its hash, where the lines are no chain.
     ranks: OnceCell<HashMap<String, usize>>,
+    /// Hand edits that the operation at hand journals before itself.
+    noticed: OnceCell<Vec<Entry>>,
 }
 
 /// Where the next operation goes.
@@ -230,6 +232,17 @@ impl Journal {
         bytes.ends_with(b"\n").then_some(bytes.len() as u64)
     }
 
+    /// Takes hand edits that were noticed and not journalled yet for a part of
+    /// the past of rows: who is to judge must not have held or asked until just
+    /// now. Only the first call counts.
+    pub fn notice(&self, external: &[Entry]) {
+        let _ = self.noticed.set(external.to_vec());
+    }
+
+    pub(super) fn noticed(&self) -> impl Iterator<Item = &Entry> {
+        self.noticed.get().into_iter().flatten()
+    }
+
     /// The past of one task.
     pub fn history(&self, task: &str) -> TaskHistory {
         TaskHistory::of(self.changes_of(task))
@@ -245,7 +258,7 @@ impl Journal {
         let needle = format!("\"row\":{}", serde_json::to_string(task).unwrap_or_default());
         let mut past = Vec::new();
         let mut without_effect: HashSet<String> = HashSet::new();
-        for entry in self.entries_with(needle.as_bytes()) {
+        for entry in self.entries_with(needle.as_bytes()).chain(self.noticed().cloned()) {
             let undoes_nothing = entry.command == "undo"
                 && entry.undoes.as_ref().is_some_and(|id| without_effect.contains(id));
             let counts = !undoes_nothing && self.counts(&entry, task);
@@ -350,7 +363,7 @@ pub fn read(line: Line<'_>) -> Entry {
     })
 }
 
-fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Option<PastChange> {
+pub(super) fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Option<PastChange> {
     let pair = |column: &str| {
         change.cells.get(column).map(|(before, after)| {
             let value = |raw: &str| {

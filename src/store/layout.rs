@@ -71,6 +71,11 @@ impl Layout {
         if !there(&upper) && there(&lower) { lower } else { upper }
     }
 
+    /// `ORCH/STATE/FLAGS.md`: its name where there is none yet.
+    pub fn new_flags(&self) -> PathBuf {
+        self.state_dir().join("FLAGS.md")
+    }
+
     /// `ORCH/STATE/archive/`.
     pub fn archive_dir(&self) -> PathBuf {
         self.root.join("ORCH/STATE/archive")

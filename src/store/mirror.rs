@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::store::layout::Layout;
 use crate::store::replace::{Durability, replace, resolve};
-use crate::sys::Sys;
+use crate::sys::{FileKind, Sys};
 use serde::{Deserialize, Serialize};
 
 /// What a mirror holds.
@@ -43,6 +43,34 @@ pub enum MirrorChange {
 pub fn read(sys: &Sys, layout: &Layout, task_id: &str) -> Option<LeaseMirror> {
     let bytes = sys.fs.read(&layout.lease_mirror(task_id)).ok()?;
     serde_json::from_slice::<LeaseMirror>(&bytes).ok().filter(|m| m.task_id == task_id)
+}
+
+/// A file that looks like a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    /// Its path from the workspace root.
+    pub file: String,
+    /// What it holds; none where it cannot be read, or has another task's name.
+    pub mirror: Option<LeaseMirror>,
+}
+
+/// Every mirror, by name.
+pub fn read_all(sys: &Sys, layout: &Layout) -> Vec<Copy> {
+    let dir = layout.locks_dir();
+    let names = sys.fs.list(&dir).unwrap_or_default();
+    let locks = names
+        .into_iter()
+        .filter(|name| name.strip_suffix(".lock").is_some_and(|id| !id.starts_with('.')));
+    locks
+        .map(|name| dir.join(name))
+        .filter(|path| sys.fs.lstat(path).is_ok_and(|stat| stat.kind == FileKind::File))
+        .map(|path| {
+            let bytes = sys.fs.read(&path).unwrap_or_default();
+            let mirror = serde_json::from_slice::<LeaseMirror>(&bytes).ok();
+            let own = |mirror: &LeaseMirror| layout.lease_mirror(&mirror.task_id) == path;
+            Copy { file: layout.display(&path), mirror: mirror.filter(own) }
+        })
+        .collect()
 }
 
 /// Makes a mirror agree with the ledger.

@@ -77,6 +77,7 @@
 pub mod append;
 pub mod audit_line;
 pub mod checkpoint;
+pub mod chronicle;
 pub mod discover;
 pub mod entry;
 pub mod git;
@@ -94,4 +95,5 @@ pub mod redo;
 pub mod replace;
 pub mod seen;
 pub mod snapshot;
+pub mod staged;
 pub mod transaction;

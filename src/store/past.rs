@@ -4,8 +4,8 @@
 //! which (`store::graph`), leases and rounds (`model::history`). Cost: only
 //! lines that can answer are parsed.
 
-use crate::store::entry::{Entry, RowChange, RowChangeKind};
-use crate::store::journal::{Journal, read};
+use crate::store::entry::{Entry, RowChange, RowChangeKind, Subject};
+use crate::store::journal::{APPROVALS, Journal, read};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Journal {
@@ -58,11 +58,51 @@ impl Journal {
         by.is_some_and(|entry| !self.is_undone(&entry.id))
     }
 
+    /// What an approval is about, as the newest line that says so has it: of a
+    /// decided one, what was decided on.
+    pub fn subject_of(&self, appr: &str) -> Option<Subject> {
+        let needle = format!("\"appr\":{}", serde_json::to_string(appr).unwrap_or_default());
+        let subjects = self.entries_with(needle.as_bytes()).flat_map(|entry| entry.subjects);
+        subjects.filter(|subject| subject.appr == appr).last()
+    }
+
+    /// The newest subject of every approval that has one. Cost: one pass.
+    pub fn subjects(&self) -> HashMap<String, Subject> {
+        let subjects = self.entries_with(b"\"subjects\":[").flat_map(|entry| entry.subjects);
+        subjects.map(|subject| (subject.appr.clone(), subject)).collect()
+    }
+
+    /// The operation that decided an approval last, if one did: its id and time.
+    pub fn decision_on(&self, appr: &str) -> Option<(String, String)> {
+        let past = self.of_row(APPROVALS, appr).into_iter();
+        let decided = past.rev().find(|(_, change)| decides(change));
+        decided.map(|(entry, _)| (entry.id, entry.ts))
+    }
+
+    /// The same for every approval that was decided. Cost: one pass.
+    pub fn decisions(&self) -> HashMap<String, (String, String)> {
+        let needle = format!("\"file\":\"{APPROVALS}\"");
+        let mut decisions = HashMap::new();
+        for entry in self.entries_with(needle.as_bytes()) {
+            for change in entry.changes.iter().filter(|c| c.file == APPROVALS && decides(c)) {
+                decisions.insert(change.row.clone(), (entry.id.clone(), entry.ts.clone()));
+            }
+        }
+        decisions
+    }
+
+    /// The place of every operation in the order of the graph, by its id.
+    pub fn places(&self) -> HashMap<String, usize> {
+        let graph = self.graph();
+        let lines = graph.lines().iter().enumerate();
+        lines.map(|(place, line)| (line.id.to_owned(), place)).collect()
+    }
+
     /// Everything that happened to one row, oldest first.
     pub fn of_row(&self, file: &str, row: &str) -> Vec<(Entry, RowChange)> {
         let needle = format!("\"row\":{}", serde_json::to_string(row).unwrap_or_default());
         let mut past = Vec::new();
-        for entry in self.entries_with(needle.as_bytes()) {
+        for entry in self.entries_with(needle.as_bytes()).chain(self.noticed().cloned()) {
             let change = entry.changes.iter().find(|c| c.row == row && c.file == file).cloned();
             past.extend(change.map(|change| (entry, change)));
         }
@@ -106,4 +146,10 @@ impl Journal {
         let beyond: Vec<bool> = entries.iter().map(|e| !ours.contains(e.hash.as_str())).collect();
         entries.into_iter().zip(beyond).filter(|(_, beyond)| *beyond).map(|(e, _)| e).collect()
     }
+}
+
+/// Whether a change of an approval's row decided it.
+fn decides(change: &RowChange) -> bool {
+    let status = change.cells.get("status").map(|(_, after)| after.trim());
+    matches!(status, Some("approved" | "rejected"))
 }

@@ -14,7 +14,7 @@ use crate::model::operation::Operation;
 use crate::model::time::Timestamp;
 use crate::store::audit_line::AuditLine;
 use crate::store::discover::repository_root;
-use crate::store::entry::{Entry, RowChange, TextChange, sha256_hex};
+use crate::store::entry::{Entry, RowChange, Subject, TextChange, sha256_hex};
 use crate::store::journal::Journal;
 use crate::store::mirror::MirrorChange;
 use crate::store::named_locks::LockText;
@@ -66,15 +66,19 @@ pub(super) enum NewText {
     Tasks,
     Approvals,
     Archive(i32),
+    Flags,
+    Evidence,
 }
 
-impl NewText {
+impl FileChange {
     /// The text itself.
-    pub fn of(self, rendered: &Rendered) -> &str {
-        match self {
-            Self::Tasks => rendered.tasks.as_deref(),
-            Self::Approvals => rendered.approvals.as_deref(),
-            Self::Archive(year) => rendered.archives.get(&year).map(String::as_str),
+    pub fn text<'r>(&self, rendered: &'r Rendered) -> &'r str {
+        match self.new {
+            NewText::Tasks => rendered.tasks.as_deref(),
+            NewText::Approvals => rendered.approvals.as_deref(),
+            NewText::Archive(year) => rendered.archives.get(&year).map(String::as_str),
+            NewText::Flags => rendered.flags.as_deref(),
+            NewText::Evidence => rendered.evidence.get(&self.name).map(String::as_str),
         }
         .unwrap_or_default()
     }
@@ -97,6 +101,10 @@ pub struct Beside {
     pub undoes: Option<String>,
     /// Hand edits that are accepted.
     pub accepts: Vec<String>,
+    /// What approvals that the operation touches are about.
+    pub subjects: Vec<Subject>,
+    /// What the approvals that stand at first use are about.
+    pub first_seen: Vec<Subject>,
 }
 
 impl Prepared {
@@ -145,19 +153,19 @@ impl Transaction {
         entry.accepts.clone_from(&beside.accepts);
         entry.respelled.clone_from(&beside.respelled);
         entry.policy.clone_from(&beside.policy);
+        entry.subjects.clone_from(&beside.subjects);
         for file in &files {
             entry.sha_in.insert(file.name.clone(), file.sha_in.clone());
             entry.sha_out.insert(file.name.clone(), file.sha_out.clone());
         }
-        (entry.changes, entry.texts) = self.changes(snapshot, after, rendered, operations)?;
-        let ids: BTreeSet<_> = entry.changes.iter().map(|c| c.row.clone()).collect();
-        if ids.len() == 1 {
-            entry.task = ids.into_iter().next();
-        }
-        let diff = self.diff(snapshot, rendered, &files)?;
+        (entry.changes, entry.texts) =
+            self.changes(snapshot, after, rendered, operations, &files)?;
+        self.name_rows(&mut entry);
+        let (diff, evidence) = self.diff(snapshot, rendered, &files)?;
         if meta.command != "renew" {
             entry.diff = Some(diff.clone());
         }
+        let diff = format!("{evidence}{diff}");
         let before = self.chain(journal, &mut entry, &beside, now);
         let month = entry.ts.get(..7).unwrap_or_default();
         Ok(Prepared {
@@ -172,6 +180,24 @@ impl Transaction {
             seen: beside.seen,
             standing: beside.standing,
         })
+    }
+
+    /// The task and the approval that an operation is about, where there is one.
+    fn name_rows(&self, entry: &mut Entry) {
+        let approvals = self.layout.display(&self.layout.approvals());
+        let rows = |of_approvals: bool| {
+            let of = entry.changes.iter().filter(|c| (c.file == approvals) == of_approvals);
+            of.map(|c| c.row.clone()).collect::<BTreeSet<String>>()
+        };
+        let one = |rows: BTreeSet<String>| rows.into_iter().next_back();
+        let (tasks, apprs) = (rows(false), rows(true));
+        entry.appr = Some(apprs).filter(|rows| rows.len() == 1).and_then(one);
+        let tasks = if tasks.is_empty() {
+            entry.subjects.iter().map(|subject| subject.task.clone()).collect()
+        } else {
+            tasks
+        };
+        entry.task = Some(tasks).filter(|rows| rows.len() == 1).and_then(one);
     }
 
     /// Puts the lines behind the journal's heads, or behind a genesis line.
@@ -192,6 +218,7 @@ impl Transaction {
                 genesis.actor.clone_from(&entry.actor);
                 "genesis".clone_into(&mut genesis.command);
                 genesis.policy.clone_from(&beside.policy);
+                genesis.subjects.clone_from(&beside.first_seen);
                 // A journal that this machine saw and that is gone stays missing.
                 if let Some(saw) = &beside.seen.checkpoint {
                     let last = saw.heads.iter().map(|(seq, _)| *seq).max().unwrap_or(0);
@@ -252,16 +279,22 @@ impl Transaction {
         let mut files = Vec::new();
         let mut add = |path: PathBuf, old: Option<&[u8]>, expected: Option<&Stat>, new: NewText| {
             let name = layout.display(&path);
-            files.push(FileChange {
+            let mut file = FileChange {
                 expected: expected.cloned(),
                 sure: sure(&name),
                 sha_in: old.map(|bytes| sha_of(&name, bytes)),
-                sha_out: sha256_hex(new.of(rendered).as_bytes()),
+                sha_out: String::new(),
                 new,
                 path,
                 name,
-            });
+            };
+            file.sha_out = sha256_hex(file.text(rendered).as_bytes());
+            files.push(file);
         };
+        // What a row names stands before the row does.
+        for name in rendered.evidence.keys() {
+            add(layout.root.join(name), None, None, NewText::Evidence);
+        }
         for year in rendered.archives.keys() {
             let old = snapshot.archives()?.get(year).map(String::as_bytes);
             add(layout.archive_tasks(*year), old, None, NewText::Archive(*year));
@@ -274,6 +307,16 @@ impl Transaction {
             let file = self.files.approvals.as_ref();
             let (old, stat) = (file.map(|f| &f.bytes[..]), file.map(|f| &f.stat));
             add(layout.approvals(), old, stat, NewText::Approvals);
+        }
+        if rendered.flags.is_some() {
+            let file = self.files.flags.as_ref();
+            let (old, stat) = (file.map(|f| &f.bytes[..]), file.map(|f| &f.stat));
+            // Looked for once more where there was one: under which of its names.
+            let path = match file {
+                Some(_) => layout.flags(&*self.sys.fs),
+                None => layout.new_flags(),
+            };
+            add(path, old, stat, NewText::Flags);
         }
         let shrinks = |(year, new): (&i32, &String)| {
             let old = snapshot.archives().ok().and_then(|archives| archives.get(year));
@@ -288,33 +331,37 @@ impl Transaction {
         Ok(files)
     }
 
+    /// The diff of ledgers and flags, and that of evidence, which the journal
+    /// has by its hash only.
     fn diff(
         &self,
         snapshot: &Snapshot<'_>,
         rendered: &Rendered,
         files: &[FileChange],
-    ) -> Result<String> {
+    ) -> Result<(String, String)> {
         let top = repository_root(&self.sys, &self.layout);
-        let mut out = String::new();
+        let (mut out, mut evidence) = (String::new(), String::new());
         let archives = if files.iter().any(|f| f.name.contains("/archive/")) {
             Some(snapshot.archives()?)
         } else {
             None
         };
         for file in files {
-            let old = if file.name == self.layout.display(&self.layout.tasks()) {
-                Some(snapshot.tasks.grid().text())
-            } else if file.name == self.layout.display(&self.layout.approvals()) {
-                file.sha_in.is_some().then(|| snapshot.approvals.grid().text())
-            } else {
-                archives.and_then(|archives| {
-                    let is_it = |year: &i32| self.layout.archive_tasks(*year) == file.path;
-                    archives.iter().find(|(year, _)| is_it(year)).map(|(_, text)| text.as_str())
-                })
+            let was_there = file.sha_in.is_some();
+            let old = match file.new {
+                NewText::Tasks => Some(snapshot.tasks.grid().text()),
+                NewText::Approvals => was_there.then(|| snapshot.approvals.grid().text()),
+                NewText::Flags => was_there.then_some(&snapshot.flags_text[..]),
+                NewText::Evidence => None,
+                NewText::Archive(year) => {
+                    archives.and_then(|archives| archives.get(&year)).map(String::as_str)
+                }
             };
-            out.push_str(&unified(&diff_name(&top, &file.path), old, Some(file.new.of(rendered))));
+            let diff = unified(&diff_name(&top, &file.path), old, Some(file.text(rendered)));
+            let out = if file.new == NewText::Evidence { &mut evidence } else { &mut out };
+            out.push_str(&diff);
         }
-        Ok(out)
+        Ok((out, evidence))
     }
 
     /// The rows that operations name, and lines that are no rows. Where no
@@ -325,6 +372,7 @@ impl Transaction {
         after: &TaskLedger<'_>,
         rendered: &Rendered,
         operations: &[Operation],
+        files: &[FileChange],
     ) -> Result<(Vec<RowChange>, Vec<TextChange>)> {
         let (mut rows, mut texts) = (Vec::new(), Vec::new());
         let ids = named(operations);
@@ -359,6 +407,12 @@ impl Transaction {
             let lines = if whole { Lines::All } else { Lines::Rows };
             add(&before, &Document::parse(Kind::Approvals, new), &file, lines);
         }
+        if let Some(new) = &rendered.flags {
+            let before = Document::parse(Kind::Tasks, &snapshot.flags_text);
+            let file = files.iter().find(|file| file.new == NewText::Flags);
+            let file = file.map_or("", |file| &file.name);
+            add(&before, &Document::parse(Kind::Tasks, new), file, Lines::Prose);
+        }
         for (year, new) in &rendered.archives {
             let old = snapshot.archives()?.get(year);
             let before = Document::parse(Kind::Tasks, old.map_or("", String::as_str));
@@ -388,7 +442,7 @@ pub fn diff_name(top: &std::path::Path, path: &std::path::Path) -> String {
     path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
-/// The tasks that operations name, each once.
+/// The rows that operations name, each once.
 fn named(operations: &[Operation]) -> Vec<&str> {
     let mut seen: HashSet<&str> = HashSet::new();
     operations
@@ -397,9 +451,14 @@ fn named(operations: &[Operation]) -> Vec<&str> {
             Operation::AddTask { id, .. }
             | Operation::SetTask { id, .. }
             | Operation::SetDetail { id, .. }
+            | Operation::AddApproval { id, .. }
+            | Operation::SetApproval { id, .. }
             | Operation::Archive { id, .. }
             | Operation::Unarchive { id, .. } => Some(id.as_str()),
-            Operation::FormatTasks | Operation::FormatApprovals => None,
+            Operation::SetFlag { .. }
+            | Operation::AddEvidence { .. }
+            | Operation::FormatTasks
+            | Operation::FormatApprovals => None,
         })
         .filter(|id| seen.insert(id))
         .collect()

@@ -16,7 +16,6 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::ledger::document::Kind;
 use crate::ledger::patch::{self, Way};
 use crate::store::append::{End, Place};
 use crate::store::checkpoint::{self, Checkpoint, Known};
@@ -27,6 +26,7 @@ use crate::store::mirror;
 use crate::store::named_locks;
 use crate::store::redo::{Found, Redo, RedoFile};
 use crate::store::replace::{self, Durability, Staged, resolve};
+use crate::store::seen::kind_of;
 use crate::sys::Sys;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub fn is_needed(sys: &Sys, layout: &Layout) -> Result<bool> {
     if look(sys, &layout.redo()).map_err(|e| io(&layout.redo(), &e))?.is_some() {
         return Ok(true);
     }
-    for dir in folders(layout) {
+    for dir in folders(sys, layout) {
         if replace::has_temporaries(sys, &dir)? {
             return Ok(true);
         }
@@ -58,16 +58,24 @@ pub fn is_needed(sys: &Sys, layout: &Layout) -> Result<bool> {
     Ok(false)
 }
 
-/// Where copies are made.
-fn folders(layout: &Layout) -> [PathBuf; 6] {
-    [
+/// Where copies are made, but for evidence: those folders are many, and only
+/// the newest one ever gets a copy.
+fn folders(sys: &Sys, layout: &Layout) -> Vec<PathBuf> {
+    let months = sys.fs.list(&layout.patches()).unwrap_or_default();
+    let is_month =
+        |name: &String| name.len() == 7 && name.starts_with(|c: char| c.is_ascii_digit());
+    let newest = months.into_iter().filter(is_month).max();
+    let newest = newest.map(|month| layout.patches().join(month));
+    let mut folders = vec![
         layout.orch_dir(),
         layout.state_dir(),
         layout.archive_dir(),
         layout.locks_dir(),
         layout.locks_dir().join("base"),
         layout.locks_dir().join("names"),
-    ]
+    ];
+    folders.extend(newest);
+    folders
 }
 
 /// Settles a record if there is one and removes temporary files. Only under the
@@ -87,7 +95,7 @@ pub fn recover(sys: &Sys, layout: &Layout) -> Result<Settled> {
             settled.finished = Some(redo.op.clone());
         }
     }
-    for dir in folders(layout) {
+    for dir in folders(sys, layout) {
         settled.removed += replace::clean_temporaries(sys, &dir)?;
     }
     for path in [layout.tasks(), layout.approvals()] {
@@ -316,7 +324,7 @@ fn merged(redo: &Redo, file: &RedoFile, theirs: Option<Vec<u8>>) -> Option<Strin
     if theirs.contains('\0') {
         return None;
     }
-    let kind = if file.name.ends_with("/APPROVALS.md") { Kind::Approvals } else { Kind::Tasks };
+    let kind = kind_of(&file.name);
     let rows: Vec<_> = entry.changes.into_iter().filter(|c| c.file == file.name).collect();
     let texts: Vec<_> = entry.texts.into_iter().filter(|c| c.file == file.name).collect();
     if rows.is_empty() && texts.is_empty() {

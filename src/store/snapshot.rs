@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::approvals::ApprovalLedger;
+use crate::ledger::compare::value;
 use crate::ledger::flags::Flags;
 use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
@@ -185,6 +186,8 @@ pub struct Snapshot<'f> {
     pub approvals: ApprovalLedger<'f>,
     /// The flags.
     pub flags: Flags,
+    /// FLAGS.md; empty where there is none.
+    pub flags_text: String,
     /// Hand edits that count for nothing.
     pub standing: Vec<Suspended>,
     past: Past,
@@ -216,17 +219,18 @@ impl<'f> Snapshot<'f> {
         let path = name(&layout.approvals());
         let bytes = files.approvals.as_ref().map_or(&[][..], |f| &f.bytes);
         let approvals = ApprovalLedger::parse(source::text(bytes, &path)?, &path)?;
-        let flags = match &files.flags {
-            None => Flags::OFF,
-            Some(file) => Flags::parse(&String::from_utf8_lossy(&file.bytes)),
+        let flags_text = match &files.flags {
+            None => String::new(),
+            Some(file) => String::from_utf8_lossy(&file.bytes).into_owned(),
         };
+        let flags = Flags::parse(&flags_text);
         let past = Past {
             sys: sys.clone(),
             layout: layout.clone(),
             journal: OnceCell::new(),
             archives: OnceCell::new(),
         };
-        Ok(Self { tasks, approvals, flags, standing: Vec::new(), past })
+        Ok(Self { tasks, approvals, flags, flags_text, standing: Vec::new(), past })
     }
 
     /// The hand edit of a task that counts for nothing, if there is one.
@@ -239,9 +243,18 @@ impl<'f> Snapshot<'f> {
 
     /// The hand edit of an approval of a task that counts for nothing.
     pub fn standing_approval_of(&self, task: &str) -> Option<&Suspended> {
+        // A row that was cut out, or moved to another task, was one of its too.
+        let was_of = |standing: &Suspended| {
+            let cell = standing.change.cells.get("task_id");
+            cell.is_some_and(|(before, after)| value(before) == task || value(after) == task)
+        };
         self.standing.iter().find(|standing| {
             standing.forbidden.file.ends_with("/APPROVALS.md")
-                && self.approvals.of_task(task).any(|a| a.id == standing.forbidden.row.as_str())
+                && (was_of(standing)
+                    || self
+                        .approvals
+                        .of_task(task)
+                        .any(|a| a.id == standing.forbidden.row.as_str()))
         })
     }
 

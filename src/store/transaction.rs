@@ -135,8 +135,8 @@ impl Transaction {
             .iter()
             .any(|o| matches!(o, Operation::Archive { .. } | Operation::Unarchive { .. }));
         let archives = if needs_archives { snapshot.archives()? } else { &no_archives };
-        let documents =
-            Documents { tasks: &snapshot.tasks, approvals: &snapshot.approvals, archives };
+        let (tasks, approvals) = (&snapshot.tasks, &snapshot.approvals);
+        let documents = Documents { tasks, approvals, archives, flags: &snapshot.flags_text };
         render::spell(&documents, operations)
     }
 
@@ -191,7 +191,7 @@ impl Transaction {
         ignore_temporaries(&sys, &layout)?;
         let (mut staged, mut pieces) = (Vec::new(), Vec::new());
         for change in std::mem::take(&mut prepared.files) {
-            let (one, piece) = self.stage(&change, change.new.of(rendered), durability)?;
+            let (one, piece) = self.stage(&change, change.text(rendered), durability)?;
             staged.push(one);
             pieces.push(piece);
         }

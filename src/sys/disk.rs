@@ -62,6 +62,20 @@ impl Fs for Disk {
         }
     }
 
+    fn create_private_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).create(dir)
+    }
+
+    fn remove_tree(&self, dir: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                open_up(dir);
+                fs::remove_dir_all(dir)
+            }
+            result => result,
+        }
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
         // O_EXCL already refuses a link at the name; O_NOFOLLOW says it twice.
         let file = OpenOptions::new()
@@ -258,6 +272,16 @@ impl Drop for Locked {
     }
 }
 
+/// Lets us into every folder below one that is ours, as far as that works.
+fn open_up(dir: &Path) {
+    let _ = fs::set_permissions(dir, Permissions::from_mode(0o700));
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
 /// Owner first: a change of owner clears the set-id bits that the mode may have.
 fn give_attributes(file: &File, like: &Stat) -> io::Result<()> {
     let mine = file.metadata()?;
@@ -393,6 +417,25 @@ mod tests {
         assert_eq!(Disk.rename_new(&a, &b).unwrap_err().kind(), ErrorKind::AlreadyExists);
         Disk.rename_new(&a, &dir.path().join("c")).unwrap();
         assert_eq!(Disk.list(dir.path()).unwrap(), ["b", "c"]);
+    }
+
+    #[test]
+    fn a_private_folder_is_removed_with_all_that_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (private, other) = (dir.path().join("p"), dir.path().join("other"));
+        Disk.create_private_dir(&private).unwrap();
+        assert_eq!(Disk.stat(&private).unwrap().mode, 0o700);
+        assert!(Disk.create_private_dir(&private).is_err());
+        fs::create_dir(&other).unwrap();
+        Disk.append(&other.join("kept")).unwrap();
+        fs::create_dir_all(private.join("a/b")).unwrap();
+        std::os::unix::fs::symlink(&other, private.join("a/b/link")).unwrap();
+        for closed in ["a/b", "a"] {
+            fs::set_permissions(private.join(closed), Permissions::from_mode(0o000)).unwrap();
+        }
+        Disk.remove_tree(&private).unwrap();
+        assert_eq!(Disk.list(dir.path()).unwrap(), ["other"]);
+        assert_eq!(Disk.list(&other).unwrap(), ["kept"]);
     }
 
     #[test]

@@ -79,6 +79,12 @@ pub trait Fs: Send + Sync {
     /// Makes a folder and its missing parents. Those it makes get mode and,
     /// where allowed, owner of `like`; none of them is synced.
     fn create_dir_all(&self, dir: &Path, like: Option<&Stat>) -> io::Result<()>;
+    /// A new folder that only we may look into (0700); fails where the name is
+    /// taken.
+    fn create_private_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Removes a folder with all that is in it. Links in it are removed and not
+    /// followed, folders that refuse it are made to agree.
+    fn remove_tree(&self, dir: &Path) -> io::Result<()>;
     /// A new file of mode 0600; fails where the name is taken, by a link too.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn Handle>>;
     /// A file whose writes go to its end; made with mode 0644 (less the umask).

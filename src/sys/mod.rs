@@ -12,9 +12,11 @@
 //! file systems and the host's fallback are Linux only.
 
 mod clock;
+mod confined;
 mod disk;
 mod env;
 mod fs;
+mod net;
 mod process;
 mod programs;
 pub mod sim;
@@ -24,9 +26,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use clock::{Clock, Entropy};
+pub use confined::{Confined, Finish, Ran};
 pub use disk::Disk;
 pub use env::Env;
 pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
+pub use net::{Net, Network};
 pub use process::{Caught, Child, Ended, Process, Program, Signal};
 pub use programs::{Installed, Output, Programs};
 
@@ -45,6 +49,8 @@ pub struct Sys {
     pub process: Arc<dyn Process>,
     /// Other programs, such as git.
     pub programs: Arc<dyn Programs>,
+    /// Other machines.
+    pub net: Arc<dyn Net>,
 }
 
 impl Sys {
@@ -57,6 +63,7 @@ impl Sys {
             entropy: Arc::new(clock::Kernel),
             process: Arc::new(process::System),
             programs: Arc::new(Installed),
+            net: Arc::new(Network),
         }
     }
 

@@ -160,19 +160,34 @@ impl Caught for Flags {
     }
 }
 
-struct Running {
+/// A program that was started.
+pub(super) struct Running {
     child: StdChild,
     leads: bool,
     ended: Option<Ended>,
 }
 
 impl Running {
+    /// One that was started as the leader of a group of its own.
+    pub(super) const fn leading(child: StdChild) -> Self {
+        Self { child, leads: true, ended: None }
+    }
+
+    /// Whether it has ended, without reaping it: until then its number, and
+    /// that of its group, is nobody else's.
+    pub(super) fn has_ended(&self) -> bool {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.ended.is_some()
+            || self.pid().is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
+    }
+
     fn pid(&self) -> Option<Pid> {
         Pid::from_raw(i32::try_from(self.child.id()).ok()?)
     }
 
     /// Waits without reaping, and without a loop where the system can.
-    fn pause(&self, at_most: Duration) -> io::Result<()> {
+    pub(super) fn pause(&self, at_most: Duration) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         if let Some(pid) = self.pid()
             && let Ok(handle) =

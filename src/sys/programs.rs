@@ -5,6 +5,7 @@
 //! Invariant: no shell, no terminal, nothing of the caller's `GIT_*`: a command
 //! that runs inside a git hook must ask the repository that it is told to.
 
+use super::confined::{self, Confined, Ran};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -42,6 +43,12 @@ pub trait Programs: Send + Sync {
         env: &[(&str, &str)],
         stdin: &[u8],
     ) -> io::Result<Output>;
+
+    /// Runs a program in a limited time, and ends whatever it leaves running.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such program, or no such folder.
+    fn confined(&self, run: &Confined, is_stopped: &dyn Fn() -> bool) -> io::Result<Ran>;
 }
 
 /// The real ones.
@@ -87,6 +94,10 @@ impl Programs for Installed {
             stdout: output.stdout,
             stderr: output.stderr,
         })
+    }
+
+    fn confined(&self, run: &Confined, is_stopped: &dyn Fn() -> bool) -> io::Result<Ran> {
+        confined::run(run, is_stopped)
     }
 }
 

@@ -33,13 +33,19 @@ use super::fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
 /// As many as Linux follows in one path.
 const MOST_LINKS: usize = 40;
 
+/// Opened for what is behind it, not for reading, where the system can.
+#[cfg(target_os = "linux")]
+const ONLY_NAMED: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const ONLY_NAMED: OFlags = OFlags::RDONLY;
+
 /// Another file system, confined.
 pub(super) struct Within {
     inner: Arc<dyn Fs>,
     root: PathBuf,
 }
 
-/// A name, and its folder held open as long as this lives.
+/// A name, and its folder, or the file itself, held open as long as this lives.
 struct Anchored {
     path: PathBuf,
     folder: Option<OwnedFd>,
@@ -65,18 +71,20 @@ impl Within {
     }
 
     /// The path for one call that follows a link at the end of it, if there is
-    /// one that stays inside. A link put there in between is followed: only
-    /// calls that read come by here.
+    /// one that stays inside.
     fn follow(&self, path: &Path) -> io::Result<Anchored> {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
             let there = self.anchor(&path)?;
-            let Some(folder) = &there.folder else { return Ok(there) };
-            if self.inner.lstat(&there.path)?.kind != FileKind::Symlink {
+            let (Some(folder), Some(name)) = (&there.folder, path.file_name()) else {
                 return Ok(there);
-            }
-            let name = path.file_name().unwrap_or_default();
-            let to = PathBuf::from(OsString::from_vec(readlinkat(folder, name, [])?.into_bytes()));
+            };
+            let to = match readlinkat(folder, name, []) {
+                Ok(to) => PathBuf::from(OsString::from_vec(to.into_bytes())),
+                // No link.
+                Err(Errno::INVAL) => return held(there, name),
+                Err(e) => return Err(e.into()),
+            };
             path = match self.inside(&to)? {
                 Some(below) => self.root.join(below),
                 None => path.parent().unwrap_or(&self.root).join(to),
@@ -89,7 +97,7 @@ impl Within {
     /// to is asked of the open folder that holds it, so that it is not there only
     /// where it truly is not, and links are followed by hand.
     fn folder(&self, below: &Path) -> io::Result<OwnedFd> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = ONLY_NAMED | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut folders = vec![openat(CWD, &self.root, flags, Mode::empty())?];
         let mut left = Vec::new();
         let onto = |left: &mut Vec<OsString>, path: &Path| {
@@ -149,12 +157,32 @@ fn leads_out() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, LeadsOut)
 }
 
-/// A path by which an open folder is reached without its name. None where the
+/// Holds on to a file that was no link a moment ago, so that none that is put
+/// there now is followed.
+#[cfg(target_os = "linux")]
+fn held(there: Anchored, name: &OsStr) -> io::Result<Anchored> {
+    use rustix::fs::{FileType, fstat};
+
+    let Some(folder) = &there.folder else { return Ok(there) };
+    let flags = ONLY_NAMED | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(folder, name, flags, Mode::empty())?;
+    if FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::Symlink {
+        return Err(leads_out());
+    }
+    Ok(reach(&file).map_or(there, |path| Anchored { path, folder: Some(file) }))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn held(there: Anchored, _: &OsStr) -> io::Result<Anchored> {
+    Ok(there)
+}
+
+/// A path by which an open file or folder is reached without its name. None where the
 /// system has no such: there the look was only a moment ago, and no more than
 /// that can be said.
-fn reach(folder: &OwnedFd) -> Option<PathBuf> {
+fn reach(open: &OwnedFd) -> Option<PathBuf> {
     let own = Path::new("/proc/self/fd");
-    (cfg!(target_os = "linux") && own.is_dir()).then(|| own.join(folder.as_raw_fd().to_string()))
+    (cfg!(target_os = "linux") && own.is_dir()).then(|| own.join(open.as_raw_fd().to_string()))
 }
 
 impl Fs for Within {
@@ -202,6 +230,14 @@ impl Fs for Within {
             anchored => anchored?,
         };
         self.inner.create_dir_all(&made.path, like)
+    }
+
+    fn create_private_dir(&self, dir: &Path) -> io::Result<()> {
+        self.inner.create_private_dir(&self.anchor(dir)?.path)
+    }
+
+    fn remove_tree(&self, dir: &Path) -> io::Result<()> {
+        self.inner.remove_tree(&self.anchor(dir)?.path)
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn Handle>> {

@@ -2,6 +2,7 @@
 
 use crate::model;
 use crate::model::outcome::{Grant, OpHeader, Outcome, Undone};
+use crate::wire::approval::Approval;
 use crate::wire::task::Task;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,12 @@ pub struct Change {
     /// Rows that moved to an archive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub archived: Vec<Archived>,
+    /// The approval it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// The flag that was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<Flag>,
     /// The operation that an undo or redo took back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone: Option<String>,
@@ -98,6 +105,15 @@ pub struct Reason {
     pub reason: String,
 }
 
+/// A flag and its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Flag {
+    /// `AUTO_DECIDE` or `FREEZE`.
+    pub name: String,
+    /// `on`, `off` or `shadow`.
+    pub value: String,
+}
+
 /// A row that moved to an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Archived {
@@ -154,16 +170,28 @@ impl From<&OpHeader> for Op {
 }
 
 impl Change {
-    /// The shape of an outcome. `find` gives a task as it is now; `op` is `None`
-    /// where nothing was written, `diff` is for a dry run.
+    /// The shape of an outcome. `find` gives a task, `approval` the approval, as
+    /// they are now; `op` is `None` where nothing was written, `diff` is for a dry
+    /// run.
     pub fn of<'t>(
         outcome: &Outcome,
         find: &dyn Fn(&str) -> Option<model::task::Task<'t>>,
+        approval: Option<Approval>,
         op: Option<&OpHeader>,
         diff: Option<&str>,
     ) -> Self {
         let Outcome {
-            task, tasks, lease, claimed, reaped, reasons, already, archived, undone, ..
+            task,
+            tasks,
+            lease,
+            claimed,
+            reaped,
+            reasons,
+            already,
+            archived,
+            undone,
+            flag,
+            ..
         } = outcome;
         let find = |id: &String| find(id).map(|task| Task::owned(&task));
         let tasks: Option<Vec<_>> = tasks.as_ref().map(|ids| ids.iter().filter_map(find).collect());
@@ -185,6 +213,8 @@ impl Change {
                 .iter()
                 .map(|(id, year)| Archived { task_id: id.clone(), year: *year })
                 .collect(),
+            approval,
+            flag: flag.map(|(name, value)| Flag { name: name.to_owned(), value: value.to_owned() }),
             undone: undone.as_ref().map(|undone| undone.id.clone()),
             undid: undone.as_ref().map(Undid::from),
             already: *already,

@@ -2,7 +2,8 @@
 
 use crate::model;
 use crate::model::field::TaskField;
-use crate::wire::task::{Approval, Task};
+use crate::wire::approval::Approval;
+use crate::wire::task::Task;
 use schemars::JsonSchema;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Serialize, Serializer};

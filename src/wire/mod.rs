@@ -4,12 +4,17 @@
 //! canonical column names; an empty cell is `null`; unknown columns sit in
 //! `extra`. Only this module derives serde for ledger data.
 
+pub mod approval;
 pub mod audit;
 pub mod change;
+pub mod check;
+pub mod decide;
+pub mod evidence;
 pub mod line;
 pub mod list;
 pub mod lock;
 pub mod log;
+pub mod sarif;
 pub mod schema;
 pub mod task;
 

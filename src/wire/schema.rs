@@ -1,7 +1,11 @@
 //! The kinds of answers and their JSON Schemas (draft 2020-12).
 
+use crate::wire::approval::ApprovalList;
 use crate::wire::audit::Audit;
 use crate::wire::change::Change;
+use crate::wire::check::{Checked, Explained};
+use crate::wire::decide::Decisions;
+use crate::wire::evidence::{EvidenceApplied, EvidenceList, EvidenceShown};
 use crate::wire::list::{
     Config, Findings, LeaseList, Made, NextList, Shown, Status, TaskListShape,
 };
@@ -26,12 +30,18 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("task.show", "orch show ID", of::<Shown>()),
         ("lease.list", "orch leases", of::<LeaseList>()),
         ("lock.list", "orch lock list", of::<LockList>()),
+        ("approval.list", "orch approvals", of::<ApprovalList>()),
+        ("evidence.show", "orch evidence show APPR", of::<EvidenceShown>()),
+        ("evidence.verify", "orch evidence verify", of::<EvidenceList>()),
+        ("evidence.apply", "orch evidence apply APPR", of::<EvidenceApplied>()),
+        ("approval.decide", "orch decide [APPR]", of::<Decisions>()),
         ("journal.log", "orch log [ID]", of::<LogListShape>()),
         ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),
         ("config", "orch config", of::<Config>()),
         ("doctor", "orch doctor", of::<Findings>()),
-        ("check", "orch check", of::<Findings>()),
+        ("check", "orch check", of::<Checked>()),
+        ("check.explain", "orch check --explain CODE", of::<Explained>()),
         ("workspace.init", "orch init", of::<Made>()),
         ("demo", "orch demo", of::<Made>()),
     ];
@@ -48,8 +58,9 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// The changing commands, all of one shape.
-const CHANGES: [(&str, &str); 21] = [
+const CHANGES: [(&str, &str); 27] = [
     ("check.accept", "orch check --accept"),
+    ("check.fix", "orch check --fix"),
     ("task.add", "orch add TITLE"),
     ("task.set", "orch set ID FIELD=VALUE"),
     ("task.note", "orch note ID TEXT"),
@@ -67,6 +78,11 @@ const CHANGES: [(&str, &str); 21] = [
     ("task.move", "orch move ID STATE"),
     ("task.reap", "orch reap"),
     ("task.archive", "orch archive"),
+    ("approval.request", "orch request TASK --op TEXT"),
+    ("approval.withdraw", "orch withdraw APPR"),
+    ("approval.approve", "orch approve APPR"),
+    ("approval.reject", "orch reject APPR"),
+    ("flag.set", "orch flag NAME=VALUE"),
     ("ledger.fmt", "orch fmt"),
     ("journal.undo", "orch undo"),
     ("journal.redo", "orch redo"),

@@ -2,10 +2,13 @@
 //!
 //! Here: the law that a diff says all and nothing else. In the folder: the
 //! repository and its files (`tree`), single cases of diffs (`cases`), patches
-//! that are handed in (`patches`).
+//! that are handed in (`patches`), the commands (`commands`), and whether we read
+//! a diff as git does (`reading`).
 
 mod cases;
+mod commands;
 mod patches;
+mod reading;
 mod tree;
 
 use orch::ledger::evidence::{diff_sha256, parse, render};

@@ -35,6 +35,7 @@ const fn scene(before: &'static [&'static str], line: &'static str) -> Scene {
 
 const CLAIMED: &str = "claim T-1 --as WORK@ada";
 const SUBMITTED: &str = "submit T-1 --as WORK@ada";
+const ASKED: &str = "request T-1 --op deploy --as WORK@ada";
 const DROPPED: &str = "drop T-1 --as CMD@boss";
 
 /// Every changing command but `init`. Those with nothing before them also make
@@ -70,6 +71,11 @@ const SCENES: &[Scene] = &[
     scene(&[DROPPED, "archive --as CMD@boss", "undo --as CMD@boss"], "redo --as CMD@boss"),
     scene(&[DROPPED, "archive --as CMD@boss", "drop T-2 --as CMD@boss"], "archive --as CMD@boss"),
     scene(&[], "fmt --as WORK@ada"),
+    scene(&[], ASKED),
+    scene(&[ASKED], "request T-1 --op deploy --patch p.diff --as WORK@ada"),
+    scene(&[ASKED], "reject A001 --note no --as CMD@boss"),
+    scene(&[CLAIMED, SUBMITTED, ASKED], "fix T-1 --as CMD@boss"),
+    scene(&[], "flag FREEZE=on --as WORK@ada"),
 ];
 
 impl Scene {

@@ -23,18 +23,25 @@ golden! {
     add = "add";
     archive = "archive";
     check = "check";
+    check_by_hand = "check-by-hand";
+    check_changes = "check-changes";
+    approvals = "approvals";
+    approve = "approve";
     audit = "audit";
     claim = "claim";
     completions = "completions";
     config = "config";
+    decide = "decide";
     demo = "demo";
     doctor = "doctor";
     done = "done";
     drop_ = "drop";
     dry_run = "dry-run";
     errors = "errors";
+    evidence = "evidence";
     exits = "exits";
     fix = "fix";
+    flag = "flag";
     fmt = "fmt";
     formats = "formats";
     hand_made = "hand-made";
@@ -53,9 +60,11 @@ golden! {
     ready = "ready";
     reap = "reap";
     redo = "redo";
+    reject = "reject";
     release = "release";
     renew = "renew";
     reopen = "reopen";
+    request = "request";
     resume = "resume";
     roles = "roles";
     schema = "schema";
@@ -64,6 +73,7 @@ golden! {
     status = "status";
     submit = "submit";
     undo = "undo";
+    withdraw = "withdraw";
 }
 
 #[test]

@@ -7,21 +7,28 @@
     reason = "a test may panic, look at the real disk, and say what it skips"
 )]
 
+mod approvals;
 mod audit;
+mod check;
 mod corpus;
+mod decide;
 #[path = "../props/documents.rs"]
 mod documents;
+mod duties;
 mod evidence;
 mod examples;
 mod faults;
 mod golden;
+mod in_force;
 mod laws;
 mod log;
+mod look_alikes;
 mod processes;
 #[path = "../props/laws.rs"]
 mod props;
 mod readme;
 mod schemas;
+mod shown;
 mod states;
 mod support;
 mod tidy;

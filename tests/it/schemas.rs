@@ -5,13 +5,14 @@
 //! folder: the validator.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "places files by hand")]
 
-mod validator;
+pub mod validator;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::faults::world::{LEDGER, Ran, World};
+use crate::support::workspace::Workspace;
 
 fn schemas() -> BTreeMap<String, Value> {
     let ran = World::empty().run("schema --json");
@@ -84,7 +85,9 @@ const LIFE: &[&str] = &[
     "config",
     "doctor",
     "check",
+    "check --explain duplicate-id",
     "check --accept --as CMD@boss",
+    "check --fix --as CMD@boss",
     "schema",
     "schema task.list",
     "",
@@ -93,6 +96,21 @@ const LIFE: &[&str] = &[
     "add Title --state READY --due 2030-01-01 --detail Text --op-id key --as CMD@boss",
     "set T-4 priority=HIGH owner=WORK --as CMD@boss",
     "note T-4 text --as WORK@ada",
+    "request T-4 --op deploy --patch p.diff --as WORK@ada",
+    "approvals",
+    "flag AUTO_DECIDE=on --as CMD@boss",
+    "decide --explain --as WORK@ada",
+    "flag AUTO_DECIDE=off --as CMD@boss",
+    "decide",
+    "withdraw A001 --as WORK@ada",
+    "request T-4 --op deploy --note Please --as WORK@ada",
+    "approve A002 --as CMD@boss",
+    "approve A002 --as CMD@boss",
+    "request T-4 --op more --as WORK@ada",
+    "reject A003 --note no --as CMD@boss",
+    "approvals --status approved",
+    "flag FREEZE=on --as WORK@ada",
+    "flag FREEZE=off --as CMD@boss",
     "ready T-2 T-4 --as CMD@boss",
     "claim T-1 --as WORK@ada",
     "claim T-2 T-3 --as WORK@bob",
@@ -178,8 +196,26 @@ fn every_kind_of_answer_is_what_its_schema_says() {
         world.sim.clock.advance(std::time::Duration::from_secs(1));
     }
     assert!(nothing_ready > 0, "a claim that finds nothing is an ordinary answer too");
+    for line in ["show A001", "verify", "apply A001 --check"] {
+        let line = format!("evidence {line} --json");
+        let ran = with_evidence().run(&line);
+        let ran = Ran { exit: ran.exit, out: ran.stdout, err: ran.stderr };
+        let answer = valid(&schemas, &line, &ran);
+        seen.insert(answer["kind"].as_str().unwrap().to_owned());
+    }
     seen.insert("error".to_owned());
     assert_eq!(seen, schemas.keys().cloned().collect());
+}
+
+/// A repository in which somebody asked for a change.
+fn with_evidence() -> Workspace {
+    let ws = Workspace::new().init();
+    let _ = ws.run("add One --state READY --as CMD@eve").ok();
+    let git = std::process::Command::new("git").args(["init", "-q"]).arg(ws.root()).status();
+    assert!(git.unwrap().success());
+    ws.write("x", "x\n");
+    let _ = ws.run("request 001 --op merge --diff --as WORK@ada").ok();
+    ws
 }
 
 #[test]

@@ -60,7 +60,8 @@ pub(super) fn run(
     operations: &[Operation],
 ) -> Result<Option<String>, Error> {
     let approvals = ApprovalLedger::parse("", "APPROVALS.md").expect("empty is a ledger");
-    let documents = Documents { tasks: ledger, approvals: &approvals, archives: &BTreeMap::new() };
+    let documents =
+        Documents { tasks: ledger, approvals: &approvals, archives: &BTreeMap::new(), flags: "" };
     let rendered = render::render(&documents, operations)?;
     assert_eq!(rendered.approvals, None);
     assert!(rendered.archives.is_empty());
@@ -403,8 +404,12 @@ pub(super) fn format_keeps_values(
         let is_tasks = *operation == Operation::FormatTasks;
         let approvals = if is_tasks { "" } else { text };
         let approvals = ApprovalLedger::parse(approvals, "APPROVALS.md").expect("as before");
-        let documents =
-            Documents { tasks: &tasks, approvals: &approvals, archives: &BTreeMap::new() };
+        let documents = Documents {
+            tasks: &tasks,
+            approvals: &approvals,
+            archives: &BTreeMap::new(),
+            flags: "",
+        };
         let operations = std::slice::from_ref(operation);
         let rendered = render::render(&documents, operations).expect("fmt is never refused");
         if is_tasks { rendered.tasks } else { rendered.approvals }

@@ -80,8 +80,9 @@ pub fn parses_losslessly(bytes: &[u8]) -> Outcome {
                 approvals.cell(row, ApprovalField::ApprId).as_deref()
             );
         }
-        assert!(approvals.waiting().count() <= approvals.rows().count());
-        let documents = Documents { tasks: &tasks, approvals, archives: &BTreeMap::new() };
+        assert!(approvals.waiting(None).count() <= approvals.rows().count());
+        let documents =
+            Documents { tasks: &tasks, approvals, archives: &BTreeMap::new(), flags: "" };
         let rendered = render::render(&documents, &[]).expect("nothing is always allowed");
         assert_eq!(rendered, render::Rendered::default(), "nothing to do wrote something");
     }

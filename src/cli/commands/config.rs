@@ -2,6 +2,8 @@
 
 use crate::cli::answer::{Answer, Cx, End};
 use crate::error::Error;
+use crate::model::secrets;
+use crate::services::check;
 use crate::services::config::Source;
 use crate::services::context::{Context, Mode, load_settings};
 use crate::store::discover::Start;
@@ -19,7 +21,13 @@ pub(super) fn run(cx: &mut Cx<'_>, _: ConfigArgs) -> End {
     let loaded = load_settings(cx.sys, &layout)?;
     // What a hand edit loosened keeps its former value, and that is printed.
     let ctx = cx.context(Mode::Read)?;
-    let warnings = ctx.warnings.clone();
+    let mut warnings = ctx.warnings.clone();
+    // A ledger that cannot be read is told of by whoever needs it.
+    for finding in check::policy(&ctx).unwrap_or_default() {
+        let warning = format!("{}: {}", finding.file, finding.message);
+        cx.ui.warning(&warning);
+        warnings.push(warning);
+    }
     let acting = actor(cx)?;
     let held = |key: &str| ctx.held.iter().any(|held| key.starts_with(held.name));
     let mut settings: Vec<Setting> = ctx
@@ -29,7 +37,8 @@ pub(super) fn run(cx: &mut Cx<'_>, _: ConfigArgs) -> End {
         .map(|entry| (held(&entry.key), entry))
         .map(|(is_held, entry)| Setting {
             key: entry.key,
-            value: (entry.value != "-").then_some(entry.value),
+            // What people paste into reports.
+            value: (entry.value != "-").then(|| secrets::redact(&entry.value).into_owned()),
             source: match entry.source {
                 _ if is_held => "held: the file's value waits for CMD".to_owned(),
                 Source::Default => "default".to_owned(),

@@ -3,14 +3,19 @@
 //! `COMMANDS` is the list: a new verb is one line here and its file.
 
 mod add;
+mod approvals;
+mod approve;
 mod archive;
 mod audit;
 mod check;
 mod claim;
 mod completions;
 mod config;
+mod decide;
 mod demo;
 mod doctor;
+mod evidence;
+mod flag;
 mod fmt;
 mod init;
 mod leases;
@@ -23,6 +28,7 @@ mod next;
 mod note;
 mod reap;
 mod renew;
+mod request;
 mod schema;
 mod set;
 mod show;
@@ -83,6 +89,14 @@ commands! {
     "drop", "Give a task up (CMD)", moves::MoveArgs, moves::drop;
     "reopen", "Plan a closed task again (CMD)", moves::MoveArgs, moves::reopen;
     "move", "Move a task to a state, by the rule that leads there", moves::MoveToArgs, moves::move_to;
+    "request", "Ask for an approval, with what is to be approved", request::RequestArgs, request::run;
+    "withdraw", "Take a request back", approve::WithdrawArgs, approve::run_withdraw;
+    "approve", "Grant a request (CMD or AUDIT, not who asked or did it)", approve::ApproveArgs, approve::approve;
+    "reject", "Refuse a request (CMD or AUDIT, not who asked or did it)", approve::ApproveArgs, approve::reject;
+    "approvals", "List what was asked for, and how it stands", approvals::ApprovalsArgs, approvals::run;
+    "evidence", "Show, verify and apply what an approval is about", evidence::EvidenceArgs, evidence::run;
+    "decide", "Decide what the rules of orch.yaml decide", decide::DecideArgs, decide::run;
+    "flag", "Switch automatic decisions or the freeze", flag::FlagArgs, flag::run;
     "leases", "List who holds what, and until when", leases::LeasesArgs, leases::run;
     "reap", "Take expired leases back", reap::ReapArgs, reap::run;
     "lock", "Take, keep and give back named locks, or run a program under them", lock::LockArgs, lock::run;

@@ -38,8 +38,9 @@ pub(super) fn run(cx: &mut Cx<'_>, args: SchemaArgs) -> End {
             .collect();
         cx.json("schema", &serde_json::json!({ "kinds": all }), &[], &[])?;
     } else {
+        let width = kinds.iter().map(|(kind, _, _)| kind.len()).max().unwrap_or_default();
         for (kind, command, _) in &kinds {
-            let _ = cx.ui.line(&format!("{kind:<16}{command}"))?;
+            let _ = cx.ui.line(&format!("{kind:<width$}  {command}"))?;
         }
         cx.ui.next("orch schema --json");
     }

@@ -7,10 +7,11 @@ use crate::error::Result;
 use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
 use crate::model::field::TaskField;
+use crate::services::approvals::{self, list::Query};
 use crate::services::context::{Context, Mode};
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::wire::list::{Field, Shown};
-use crate::wire::task::{Approval, Task};
+use crate::wire::task::Task;
 use clap::Args;
 use std::borrow::Cow;
 
@@ -82,7 +83,12 @@ fn tell(
         .tasks
         .section(id)
         .map(|(_, body)| snapshot.tasks.grid().text()[body].trim_matches(['\r', '\n']).to_owned());
-    shown.approvals = snapshot.approvals.of_task(id).map(|a| Approval::of(&a)).collect();
+    if snapshot.approvals.of_task(id).next().is_some() {
+        let now = ctx.now(snapshot.journal()?.newest());
+        let query = Query { task: Some(id.to_owned()), ..Query::default() };
+        let items = approvals::list::list(ctx, snapshot, &query, now)?;
+        shown.approvals = items.iter().map(super::approvals::of).collect();
+    }
     write(cx, &shown, &warnings)?;
     Ok(None)
 }

@@ -71,7 +71,10 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
         claimable,
         leases,
         overdue,
-        approvals_pending: snapshot.approvals.waiting().count(),
+        approvals_pending: snapshot
+            .approvals
+            .waiting(ctx.settings.approvals.expired_before(now))
+            .count(),
         freeze: ctx.flags_in_force(snapshot.flags).freeze,
         auto_decide: ctx.flags_in_force(snapshot.flags).auto_decide.as_str().to_owned(),
         durability: match ctx.settings.durability {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::ledger::tasks::shell_word;
 use crate::model::actor::Role;
 use crate::services::context::Identity;
+use crate::wire::approval::Approval;
 use crate::wire::change::{Change, Undid};
 use crate::wire::list::Field;
 use crate::wire::task::Task;
@@ -71,6 +72,12 @@ fn for_people(cx: &mut Cx<'_>, command: &str, answer: &Change, nothing: bool) ->
     if let (Some(id), Some(undid), false) = (&answer.undone, &answer.undid, answer.already) {
         let _ = cx.ui.line(&undid_line(command, id, undid))?;
     }
+    if let Some(approval) = &answer.approval {
+        let _ = cx.ui.line(&approval_line(approval))?;
+    }
+    if let Some(flag) = &answer.flag {
+        let _ = cx.ui.line(&format!("{}={}", flag.name, flag.value))?;
+    }
     let moved = !answer.archived.is_empty() && answer.undone.is_none();
     let several = answer.tasks.iter().flatten().filter(|_| !moved);
     for task in answer.task.iter().flatten().chain(several) {
@@ -104,10 +111,15 @@ fn for_people(cx: &mut Cx<'_>, command: &str, answer: &Change, nothing: bool) ->
             "reap" => "no lease has expired; nothing changed",
             "archive" => "no closed task to archive; nothing changed",
             "fmt" => "aligned already; nothing changed",
+            "check --fix" => "nothing to mend; nothing changed",
             _ => "it was so already; nothing changed",
         });
     } else if command == "fmt" {
         let _ = cx.ui.line("aligned")?;
+    } else if command == "check --fix" {
+        let _ = cx.ui.line("mended")?;
+    } else if command == "check --accept" {
+        let _ = cx.ui.line("accepted")?;
     }
     Ok(())
 }
@@ -124,9 +136,31 @@ fn undid_line(command: &str, id: &str, undid: &Undid) -> String {
     format!("{verb} {}{of} (operation {id})", undid.command)
 }
 
+/// `A001 pending 020 merge, evidence ORCH/patches/… (1f2e3d4c5b6a)`
+fn approval_line(approval: &Approval) -> String {
+    let cell = |cell: &Option<String>| cell.as_deref().unwrap_or("-").to_owned();
+    let Approval { appr_id, task_id, op, status, evidence, evidence_sha256, .. } = approval;
+    let mut line = format!("{appr_id} {} {} {}", cell(status), cell(task_id), cell(op));
+    if let Some(evidence) = evidence {
+        line.push_str(&format!(", evidence {evidence}"));
+    }
+    if let Some(sha) = evidence_sha256 {
+        line.push_str(&format!(" ({})", sha.get(..12).unwrap_or(sha)));
+    }
+    line
+}
+
 fn line(task: &Task<'_>) -> String {
     let state = task.state.as_deref().unwrap_or("-");
     format!("{} {state} {}", task.task_id, task.title.as_deref().unwrap_or("-"))
+}
+
+/// What is worth looking at once an approval was asked for or decided.
+fn after_approval(cx: &Cx<'_>, approval: &Approval) -> Vec<String> {
+    let appr = shell_word(&approval.appr_id);
+    let shows = approval.status.as_deref() == Some("pending") && approval.evidence.is_some();
+    let verb = if shows { "evidence show" } else { "approvals" };
+    vec![cx.command(&format!("{verb} {appr}"), None)]
 }
 
 /// Whole commands that this caller may type next.
@@ -140,6 +174,12 @@ pub fn next(cx: &Cx<'_>, who: &Identity, answer: &Change, nothing: bool) -> Vec<
     }
     if answer.undid.as_ref().is_some_and(|undid| undid.redoable) && !answer.already {
         return vec![with("redo".to_owned())];
+    }
+    if let Some(approval) = &answer.approval {
+        return after_approval(cx, approval);
+    }
+    if answer.flag.is_some() {
+        return vec![cx.command("status", None)];
     }
     let several = answer.tasks.is_some();
     let current = answer.claimed.iter().flatten().next().or(answer.task.iter().flatten().next());

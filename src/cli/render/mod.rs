@@ -8,6 +8,8 @@
 pub mod change;
 pub mod csv;
 pub mod diff;
+pub mod finding;
+pub mod github;
 pub mod markdown;
 pub mod operation;
 pub mod safe;

@@ -57,6 +57,12 @@ pub fn rest(entry: &Entry, short: Short<'_>) -> Vec<String> {
     parts.extend(entry.undoes.iter().map(|id| format!("takes back {}", short(id))));
     parts.extend(entry.accepts.iter().map(|what| {
         let (id, rest) = what.split_once('/').map_or((&what[..], None), |(id, r)| (id, Some(r)));
+        // A finding, as `<code>/<file>/<row>`.
+        if let (true, Some(rest)) = (id.contains('-'), rest) {
+            let (file, row) = rest.rsplit_once('/').unwrap_or((rest, ""));
+            let row = if row.is_empty() { String::new() } else { format!(" on {row}") };
+            return format!("accepts {id}{row} in {}", name(file));
+        }
         let rest = rest.map_or_else(String::new, |rest| format!(" ({})", rest.replace('/', " ")));
         format!("accepts {}{rest}", short(id))
     }));
@@ -220,12 +226,25 @@ mod tests {
                 },
                 LockChange { name: "src/**".into(), ..LockChange::default() },
             ],
-            accepts: vec!["0123".into(), "0123/lease-by-hand/T-1".into()],
+            accepts: vec![
+                "0123".into(),
+                "0123/lease-by-hand/T-1".into(),
+                "bad-time/ORCH/STATE/TASKS.md/T-1".into(),
+                "mixed-line-ends/ORCH/STATE/TASKS.md/".into(),
+            ],
             ..Entry::default()
         };
         let told = rest(&entry, &str::to_owned);
         assert_eq!(told[0], "lock deploy → WORK@ada until 2026-01-01T09:30:00Z, was WORK@bob's");
         assert_eq!(told[1], "lock src/** given back");
-        assert_eq!(told[2..], ["accepts 0123", "accepts 0123 (lease-by-hand T-1)"]);
+        assert_eq!(
+            told[2..],
+            [
+                "accepts 0123",
+                "accepts 0123 (lease-by-hand T-1)",
+                "accepts bad-time on T-1 in TASKS.md",
+                "accepts mixed-line-ends in TASKS.md",
+            ]
+        );
     }
 }

@@ -34,6 +34,7 @@ pub use settings::{
 };
 
 use crate::error::{Error, Result};
+use crate::model::secrets;
 use file::FileSettings;
 use keys::Path;
 
@@ -103,7 +104,8 @@ pub fn load(text: &str, display_path: &str) -> Result<Loaded> {
     };
     let settings = resolve::resolve(file.unwrap_or_default()).map_err(|fault| {
         let (line, column) = fault.path.locate(text).unwrap_or_default();
-        Error::usage(format!("`{}`: {}", fault.path, fault.message)).at(display_path, line, column)
+        let message = format!("`{}`: {}", fault.path, fault.message);
+        Error::usage(secrets::redact(&message)).at(display_path, line, column)
     })?;
     let unknown = ignored.iter().map(|path| unknown_key(path, text)).collect();
     Ok(Loaded { settings, unknown, text: text.to_owned(), path: display_path.to_owned() })
@@ -227,7 +229,8 @@ fn unknown_key(path: &Path, text: &str) -> UnknownKey {
 }
 
 /// The reader's words without its "at line 1 column 2", and with the path that
-/// it puts in front set in backticks.
+/// it puts in front set in backticks. It quotes values: secrets among them are
+/// not handed on.
 fn reader_error(error: &serde_yaml::Error, display_path: &str) -> Error {
     let words = error.to_string();
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
@@ -236,5 +239,5 @@ fn reader_error(error: &serde_yaml::Error, display_path: &str) -> Error {
         Some((path, rest)) if !path.contains([' ', '`']) => format!("`{path}`: {rest}"),
         _ => words.to_owned(),
     };
-    Error::usage(message).at(display_path, line, column)
+    Error::usage(secrets::redact(&message)).at(display_path, line, column)
 }

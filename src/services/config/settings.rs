@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::automation::{AutoDecide, Watch};
 use super::zone::Zone;
 use crate::model::id::IdFormat;
+use crate::model::time::Timestamp;
 
 /// Everything that orch.yaml can say.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +114,14 @@ pub struct Approvals {
     pub required: Vec<String>,
     /// When a pending approval expires; `None` is never.
     pub expire_after: Option<Duration>,
+}
+
+impl Approvals {
+    /// The instant before which a request that is still pending has expired.
+    pub fn expired_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let after = i64::try_from(self.expire_after?.as_millis()).unwrap_or(i64::MAX);
+        Some(Timestamp(now.0.saturating_sub(after)))
+    }
 }
 
 /// How evidence paths are written.

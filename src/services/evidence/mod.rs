@@ -1,25 +1,31 @@
 //! Evidence: the file that an approval names, and the change that it holds.
 //!
-//! Here: from a cell to bytes. In the folder: `content`, what a work tree holds
-//! now. Not here: how cells spell paths (`model::evidence_path`), the file's text
-//! (`ledger::evidence`), who may decide on it (`approvals`). Invariant: nothing
+//! Here: from a cell to bytes. In the folder: `work_tree` and `patch`, where a
+//! change comes from; `content` and `drift`, what a work tree holds now; `verify`
+//! and `apply`; `repository`, asking git. Not here: how cells spell paths
+//! (`model::evidence_path`), the file's text (`ledger::evidence`), who may decide
+//! on it (`approvals`). Invariant: nothing
 //! outside of the workspace is read, and nothing that is no regular file.
 
+pub mod apply;
 pub mod content;
+pub mod drift;
+mod index;
 pub mod patch;
 pub mod repository;
+pub mod verify;
 pub mod work_tree;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::evidence::MAX_BYTES;
-use crate::model::evidence_path;
+use crate::model::evidence_path::{self, Unsafe};
 use crate::services::context::Context;
 use crate::store::entry::sha256_hex;
 use crate::store::replace::inside;
 use crate::store::snapshot::coming;
 use crate::sys::FileKind;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An evidence file, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +44,20 @@ pub struct Stored {
 /// its place yet counts.
 ///
 /// # Errors
-/// `stale` where it is gone, too large or no regular file; `ledger_invalid` for
-/// a path that climbs, lies elsewhere, or leads out of the workspace by a link.
+/// `stale` where it is gone, elsewhere, too large or no regular file;
+/// `ledger_invalid` for a path that climbs or leads out of the workspace by a
+/// link.
 pub fn load(ctx: &Context, cell: &str) -> Result<Stored> {
     let root = ctx.settings.evidence.root.as_deref();
-    let name = evidence_path::relative(cell, root, &ctx.layout.root.to_string_lossy())
-        .map_err(|why| Error::invalid(format!("the evidence `{cell}` {}", why.as_str())))?;
+    let name = evidence_path::relative(cell, root, &ctx.layout.root.to_string_lossy());
+    let name = name.map_err(|why| {
+        let message = format!("the evidence `{cell}` {}", why.as_str());
+        match why {
+            // A row of another machine: nothing is wrong but that it is not here.
+            Unsafe::Elsewhere => Error::new(ErrorKind::Stale, message).hint("orch config"),
+            Unsafe::Traversal | Unsafe::Nothing => Error::invalid(message).hint("orch approvals"),
+        }
+    })?;
     let path = ctx.layout.root.join(&name);
     let bytes = match coming(&ctx.sys, &ctx.layout, &path)? {
         Some(bytes) => bytes,
@@ -51,6 +65,28 @@ pub fn load(ctx: &Context, cell: &str) -> Result<Stored> {
     };
     let sha = sha256_hex(&bytes);
     Ok(Stored { path, name, bytes, sha })
+}
+
+/// The file that somebody names on the command line, from the folder `here` or
+/// from the workspace's root.
+///
+/// # Errors
+/// `usage` for a path that climbs or leads out of the workspace, and for what is
+/// not there.
+pub fn named(ctx: &Context, here: &Path, typed: &str) -> Result<Stored> {
+    let usage = |e: Error| Error::usage(e.message).hint("orch request --help");
+    let root = &ctx.layout.root;
+    let from_here = here
+        .strip_prefix(root)
+        .ok()
+        .filter(|below| !below.as_os_str().is_empty())
+        .map(|below| below.join(typed))
+        .filter(|path| ctx.sys.fs.stat(&root.join(path)).is_ok());
+    let cell = from_here.map_or_else(
+        || typed.to_owned(),
+        |path| path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"),
+    );
+    load(ctx, &cell).map_err(usage)
 }
 
 fn read(ctx: &Context, name: &str, path: &std::path::Path) -> Result<Vec<u8>> {

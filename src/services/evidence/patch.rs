@@ -3,10 +3,10 @@
 //! Here: what `request --patch` turns into. Not here: the change in a work tree
 //! (`work_tree`). The patch may be one that is yet to be applied or one that was
 //! applied; what its files hold afterwards is said where git can tell. Invariant:
-//! nothing is applied.
+//! nothing is applied, and nothing is written into the repository.
 
 use super::content;
-use super::repository::{Repository, Start, reach};
+use super::repository::{Objects, Repository, Scratch, Start, agrees, reach};
 use super::work_tree::{Change, listed};
 use crate::error::{Error, Result};
 use crate::ledger::git_diff::{self, FileDiff};
@@ -46,6 +46,10 @@ pub fn of_patch(sys: &Sys, layout: &Layout, cwd: &Path, text: &str) -> Result<Ch
         None => vec!["ORCH".to_owned()],
     };
     reach(&files, &ledgers)?;
+    if let Some(repository) = &repository {
+        agrees(repository, &diff, &files)
+            .map_err(|error| Error::usage(error.message).hint("orch request --help"))?;
+    }
     let after = match &repository {
         Some(repository) => After::of(repository, &diff)?,
         None => After::Unknown,
@@ -65,8 +69,8 @@ pub fn of_patch(sys: &Sys, layout: &Layout, cwd: &Path, text: &str) -> Result<Ch
 enum After {
     /// In a scratch index, which the patch was applied to.
     Index {
-        /// The index.
-        scratch: super::repository::Scratch,
+        /// The index, and what it is made of beyond the repository's own.
+        scratch: Box<(Scratch, Objects)>,
         /// Whether it was HEAD's, else the user's.
         of_head: bool,
     },
@@ -88,12 +92,14 @@ impl After {
                 continue;
             }
             let scratch = repository.scratch_index(start)?;
-            let env = [("GIT_INDEX_FILE", scratch.path())];
+            let objects = repository.scratch_objects()?;
+            let [one, other] = objects.env();
+            let env = [("GIT_INDEX_FILE", scratch.path()), one, other];
             if of_head {
                 repository.tell(&["read-tree", "HEAD"], &env, b"")?;
             }
             if apply(&["--cached"], &env)? {
-                return Ok(Self::Index { scratch, of_head });
+                return Ok(Self::Index { scratch: Box::new((scratch, objects)), of_head });
             }
         }
         Ok(if apply(&["--check", "--reverse"], &[])? { Self::Tree } else { Self::Unknown })
@@ -114,8 +120,10 @@ impl After {
         }
         match self {
             Self::Index { scratch, .. } => {
+                let (scratch, objects) = &**scratch;
                 let name = format!(":{path}");
-                let env = [("GIT_INDEX_FILE", scratch.path())];
+                let [one, other] = objects.env();
+                let env = [("GIT_INDEX_FILE", scratch.path()), one, other];
                 let shown = repository.ask(&["cat-file", "--filters", &name], &env, b"")?;
                 Ok(shown.success.then(|| sha256_hex(&shown.stdout)))
             }

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 /// Settings that would start programs, write beside the scratch index, or spell
 /// names and lines otherwise.
-const STEADY: [&str; 7] = [
+const STEADY: [&str; 8] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=true",
     "core.splitIndex=false",
     "core.safecrlf=false",
+    "diff.autoRefreshIndex=true",
     "diff.suppressBlankEmpty=false",
     "apply.ignoreWhitespace=no",
 ];
@@ -84,6 +85,15 @@ impl<'s> Repository<'s> {
         Ok(output.success.then(|| line(&output.stdout)))
     }
 
+    /// The name of what holds nothing, a `tree` or a `blob`: an object without
+    /// content, which need not be stored to be spoken of.
+    ///
+    /// # Errors
+    /// `failed` where git cannot be run.
+    pub fn empty(&self, kind: &str) -> Result<String> {
+        Ok(line(&self.tell(&["hash-object", "-t", kind, "--stdin"], &[], b"")?))
+    }
+
     /// An index of our own: a copy of the user's, or one that is not there yet.
     ///
     /// # Errors
@@ -104,6 +114,21 @@ impl<'s> Repository<'s> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(scratch),
             Err(error) => Err(Error::io("read", &path, &error)),
         }
+    }
+
+    /// Somewhere else to write objects, with the repository's own to read.
+    ///
+    /// # Errors
+    /// `failed` where git cannot be asked or the folder not be made.
+    pub fn scratch_objects(&self) -> Result<Objects> {
+        let own = self.tell(&["rev-parse", "--git-path", "objects"], &[], b"")?;
+        let own = self.top.join(line(&own)).to_string_lossy().into_owned();
+        // A list with `:` between; quoted, a path may hold one.
+        let own = format!("\"{}\"", own.replace('\\', "\\\\").replace('"', "\\\""));
+        let path = free_path(self.sys, "objects")?;
+        let made = self.sys.fs.create_private_dir(&path);
+        made.map_err(|error| Error::io("make", &path, &error))?;
+        Ok(Objects { sys: self.sys.clone(), path, own })
     }
 
     /// Where the workspace's `ORCH/` lies in this work tree, from the top, with
@@ -134,6 +159,37 @@ impl<'s> Repository<'s> {
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+}
+
+/// Refuses a diff in which git sees other files than we do: what is judged must
+/// be what would be done. Git stops without a word at binary content that is
+/// damaged, having done the rest.
+///
+/// # Errors
+/// `ledger_invalid`; `failed` where git cannot be run.
+pub fn agrees(repository: &Repository<'_>, diff: &str, files: &[FileDiff]) -> Result<()> {
+    let output = repository.ask(&["apply", "--numstat", "-z", "-"], &[], diff.as_bytes())?;
+    let refused = |why: &str| {
+        Err(Error::invalid(format!("git reads the diff otherwise than it looks: {why}"))
+            .hint("orch evidence verify"))
+    };
+    if !output.success {
+        return refused(&complaint(&output.stderr));
+    }
+    let entries = output.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+    let mut left = files.iter();
+    for entry in entries {
+        let name = entry.splitn(3, |byte| *byte == b'\t').nth(2).unwrap_or_default();
+        let is_next =
+            left.next().is_some_and(|file| file.paths().any(|path| path.as_bytes() == name));
+        if !is_next {
+            return refused(&format!("it changes `{}`", String::from_utf8_lossy(name)));
+        }
+    }
+    match left.next().and_then(|file| file.paths().next()) {
+        Some(path) => refused(&format!("it does not change `{path}`")),
+        None => Ok(()),
     }
 }
 
@@ -204,6 +260,16 @@ fn ask(
     sys.programs.output_with(&argv, dir, env, stdin)
 }
 
+/// A name among the system's temporary files that nobody else has.
+fn free_path(sys: &Sys, what: &str) -> Result<PathBuf> {
+    let path = sys.env.temp_dir().join(format!("orch-{what}-{}", sys.random_hex()));
+    if path.to_str().is_some() {
+        return Ok(path);
+    }
+    let message = format!("the folder for temporary files, `{}`, is not UTF-8", path.display());
+    Err(Error::new(ErrorKind::Failed, message))
+}
+
 /// A file of ours among the system's temporary ones; dropping it removes it.
 pub struct Scratch {
     sys: Sys,
@@ -216,15 +282,7 @@ impl Scratch {
     /// # Errors
     /// `failed` where the system's folder for such files has no UTF-8 name.
     pub fn at(sys: &Sys, what: &str) -> Result<Self> {
-        let name = format!("orch-{what}-{}", sys.random_hex());
-        let path = sys.env.temp_dir().join(name);
-        match path.to_str() {
-            Some(_) => Ok(Self { sys: sys.clone(), path }),
-            None => Err(Error::new(
-                ErrorKind::Failed,
-                format!("the folder for temporary files, `{}`, is not UTF-8", path.display()),
-            )),
-        }
+        Ok(Self { sys: sys.clone(), path: free_path(sys, what)? })
     }
 
     /// Makes the file, as old as that.
@@ -252,5 +310,27 @@ impl Drop for Scratch {
         // What git did not write is not there, and a rest among temporary files
         // does no harm.
         let _ = self.sys.fs.remove_file(&self.path);
+    }
+}
+
+/// A folder of ours for objects; dropping it removes it with all that it holds.
+pub struct Objects {
+    sys: Sys,
+    path: PathBuf,
+    own: String,
+}
+
+impl Objects {
+    /// The variables by which git writes there.
+    pub fn env(&self) -> [(&str, &str); 2] {
+        let path = self.path.to_str().unwrap_or_default();
+        [("GIT_OBJECT_DIRECTORY", path), ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.own)]
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        // A rest among temporary files does no harm.
+        let _ = self.sys.fs.remove_tree(&self.path);
     }
 }

@@ -15,8 +15,8 @@
 //!        └──────────── something was saved meanwhile ───────────────┘
 //! ```
 
-use super::content;
-use super::repository::{Repository, Scratch, Start, below, reach};
+use super::repository::{Repository, Scratch, below, reach};
+use super::{content, index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::git_diff::{self, FileDiff};
 use crate::model::evidence::{ListedFile, MAX_BYTES};
@@ -61,10 +61,10 @@ pub fn of_work_tree(sys: &Sys, layout: &Layout, cwd: &Path, rev: Option<&str>) -
     };
     let base = base(&repository, rev)?;
     let ledgers = repository.ledgers(layout)?;
-    let index = index_of_files(sys, &repository, &ledgers)?;
+    let index = index::of_files(sys, &repository, &ledgers)?;
     let against = match &base {
         Some(commit) => commit.clone(),
-        None => empty(&repository, "tree")?,
+        None => repository.empty("tree")?,
     };
     let differ = Differ { sys, repository: &repository, index, against, ledgers };
     for _ in 0..ATTEMPTS {
@@ -137,76 +137,10 @@ fn base(repository: &Repository<'_>, rev: Option<&str>) -> Result<Option<String>
         let head = repository.ask(&["symbolic-ref", "--quiet", "HEAD"], &[], b"")?;
         Ok::<_, Error>(head.success)
     };
-    if rev.is_none() && is_unborn()? {
+    if name == "HEAD" && is_unborn()? {
         return Ok(None);
     }
     Err(Error::usage(format!("`{name}` names no commit")).hint("git log --oneline -5"))
-}
-
-/// The name of what holds nothing: built into git, so it need not be stored.
-fn empty(repository: &Repository<'_>, kind: &str) -> Result<String> {
-    let name = repository.tell(&["hash-object", "-t", kind, "--stdin"], &[], b"")?;
-    Ok(super::repository::line(&name))
-}
-
-/// A copy of the user's index that names every file of the work tree that is
-/// not ignored, and hides none. Contents do not matter: what is compared is the
-/// files, so nothing is written into the repository.
-fn index_of_files(sys: &Sys, repository: &Repository<'_>, ledgers: &[String]) -> Result<Scratch> {
-    let index = repository.scratch_index(Start::Users)?;
-    let env = [("GIT_INDEX_FILE", index.path())];
-    let is_there = |path: &str| sys.fs.lstat(&repository.top.join(path)).is_ok();
-    let names = |args: &[&str]| -> Result<Vec<String>> {
-        let listing = String::from_utf8(repository.tell(args, &env, b"")?).map_err(|error| {
-            let listing = error.into_bytes();
-            let mut names = listing.split(|b| *b == 0);
-            let name = names.find(|name| std::str::from_utf8(name).is_err()).unwrap_or_default();
-            let name = String::from_utf8_lossy(name);
-            Error::usage(format!("the name of `{name}` is not UTF-8; evidence cannot hold it"))
-        })?;
-        Ok(listing.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
-    };
-    let sparse = ["config", "--type=bool", "--get", "core.sparseCheckout"];
-    let is_sparse = repository.ask(&sparse, &[], b"")?.stdout == b"true\n";
-    // `h` is assumed to be unchanged, `S` left out of a sparse checkout; without
-    // one that only hides.
-    let (mut assumed, mut skipped) = (String::new(), String::new());
-    for entry in names(&["ls-files", "-v", "-z"])? {
-        let Some((tag, path)) = entry.split_once(' ') else { continue };
-        if tag.starts_with(|c: char| c.is_ascii_lowercase()) {
-            assumed.extend([path, "\0"]);
-        }
-        if tag.eq_ignore_ascii_case("s") && (!is_sparse || is_there(path)) {
-            skipped.extend([path, "\0"]);
-        }
-    }
-    for (flag, paths) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
-        if !paths.is_empty() {
-            repository.tell(&["update-index", flag, "-z", "--stdin"], &env, paths.as_bytes())?;
-        }
-    }
-    let blob = empty(repository, "blob")?;
-    let none = "0".repeat(blob.len());
-    let mut entries = String::new();
-    let unmerged: BTreeSet<String> = names(&["ls-files", "-u", "-z"])?
-        .into_iter()
-        .filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned()))
-        .collect();
-    for path in &unmerged {
-        let _ = write!(entries, "0 {none}\t{path}\0");
-    }
-    let untracked = names(&["ls-files", "--others", "--exclude-standard", "-z"])?;
-    let in_ledgers = |path: &str| ledgers.iter().any(|orch| below(path, orch));
-    let come = unmerged.into_iter().filter(|path| is_there(path)).chain(untracked);
-    // Another repository ends in a slash.
-    for path in come.filter(|path| !path.ends_with('/') && !in_ledgers(path)) {
-        let _ = write!(entries, "100644 {blob} 0\t{path}\0");
-    }
-    if !entries.is_empty() {
-        let add = ["update-index", "--add", "--replace", "-z", "--index-info"];
-        repository.tell(&add, &env, entries.as_bytes())?;
-    }
-    Ok(index)
 }
 
 struct Differ<'d> {

@@ -103,7 +103,10 @@ pub(super) fn archive_year(ctx: &Context, file: &str) -> Option<i32> {
 pub(super) fn plan(asked: Asked<'_>, journal: &Journal, entry: &Entry) -> Result<Plan> {
     let ledger = asked.ctx.layout.display(&asked.ctx.layout.tasks());
     let (changes, texts) = if entry.took_back.is_empty() {
-        (entry.changes.clone(), entry.texts.clone())
+        // A flag that an operation switched off on its way stays off.
+        let flags = asked.ctx.layout.display(&asked.ctx.layout.flags(&*asked.ctx.sys.fs));
+        let texts = entry.texts.iter().filter(|text| text.file != flags);
+        (entry.changes.clone(), texts.cloned().collect())
     } else {
         (only_taken_back(journal, entry), Vec::new())
     };
@@ -431,6 +434,7 @@ fn settle(asked: Asked<'_>, plan: &Plan, text: String) -> Result<String> {
         return Ok(text);
     }
     let documents = Documents {
+        flags: "",
         tasks: &ledger,
         approvals: &asked.snapshot.approvals,
         archives: &BTreeMap::new(),

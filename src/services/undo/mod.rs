@@ -19,6 +19,7 @@ use crate::ledger::compare::value;
 use crate::ledger::tasks::shell_word;
 use crate::model::outcome::{Outcome, Undone};
 use crate::model::time::Timestamp;
+use crate::services::approvals;
 use crate::services::change::Decision;
 use crate::services::context::{Context, Identity};
 use crate::store::entry::Entry;
@@ -103,6 +104,8 @@ fn is_first(entry: &Entry) -> bool {
     !matches!(command, "undo" | "redo" | "renew" | "genesis" | "external")
         && entry.locks.is_empty()
         && entry.accepts.is_empty()
+        // It cleared mirrors away and nothing else.
+        && !(command == "check --fix" && entry.texts.is_empty())
 }
 
 fn take_back(asked: Asked<'_>, journal: &Journal, entry: &Entry, again: bool) -> Result<Decision> {
@@ -120,6 +123,12 @@ fn take_back(asked: Asked<'_>, journal: &Journal, entry: &Entry, again: bool) ->
         return Ok(Decision::new(outcome));
     }
     can_be_undone(entry)?;
+    if again && root.command == "request" {
+        return Err(refused(entry, "withdrew an approval; `request` asks anew"));
+    }
+    if entry.command == "request" {
+        return withdraw(asked, entry, undone);
+    }
     if again && !root.forbidden.is_empty() {
         return Err(refused(entry, "took back what a hand edit must not do"));
     }
@@ -151,6 +160,29 @@ fn take_back(asked: Asked<'_>, journal: &Journal, entry: &Entry, again: bool) ->
     decision.undoes = Some(entry.id.clone());
     decision.journal_only = true;
     decision.texts = Some(texts);
+    Ok(decision)
+}
+
+/// To take a request back is to withdraw it: its row stays, and its id is never
+/// given again.
+fn withdraw(asked: Asked<'_>, entry: &Entry, undone: Undone) -> Result<Decision> {
+    let Asked { ctx, snapshot, who, .. } = asked;
+    let appr = entry.changes.iter().find(|change| {
+        change.kind == RowChangeKind::Insert && change.file.ends_with("/APPROVALS.md")
+    });
+    let Some(appr) = appr else { return Err(refused(entry, "changed no row of a ledger")) };
+    let mut decision = approvals::withdraw::withdraw(ctx, snapshot, who, &appr.row).map_err(
+        |error| match error.kind {
+            // It was decided since.
+            ErrorKind::NotAllowed if is_own(who, entry) => {
+                Error { kind: ErrorKind::Stale, ..error }
+            }
+            _ => error,
+        },
+    )?;
+    let rows = vec![appr.row.clone()];
+    decision.outcome.undone = Some(Undone { redoable: false, rows, ..undone });
+    decision.undoes = Some(entry.id.clone()).filter(|_| !decision.outcome.already);
     Ok(decision)
 }
 
@@ -208,7 +240,7 @@ fn can_be_undone(entry: &Entry) -> Result<()> {
         )),
         "external" | "undo" | "redo" => Ok(()),
         "approve" | "reject" | "decide" => no("decided an approval, which can only be superseded"),
-        "request" => no("asked for an approval; `withdraw` takes that back"),
+        "flag" => no("set a flag; `flag` sets it again"),
         "withdraw" => no("withdrew an approval; `request` asks anew"),
         _ if entry.changes.iter().any(decides) => {
             no("decided an approval, which can only be superseded")

@@ -155,14 +155,13 @@ impl Judge<'_> {
 
     /// A task is DONE again only where its approvals let it be.
     fn may_be_done(&self, task: &Task<'_>, revives: bool) -> Result<()> {
-        let Asked { ctx, snapshot, .. } = self.asked;
+        let Asked { ctx, snapshot, now, .. } = self.asked;
         let history = if revives {
             self.journal.history_before(&task.id, &self.entry.id)
         } else {
             self.journal.history(&task.id)
         };
-        let of_task = snapshot.approvals.of_task(&task.id);
-        gates::approvals(&task.id, of_task, &history, &ctx.settings)
+        gates::approvals(ctx, snapshot, task, &history, now)
     }
 
     /// Rows come back or go as `add`, `archive` and `reopen` let them.

@@ -9,7 +9,7 @@ fn entry(command: &str) -> Entry {
 
 #[test]
 fn some_operations_are_never_taken_back() {
-    for command in ["genesis", "renew", "approve", "reject", "decide", "request", "withdraw"] {
+    for command in ["genesis", "renew", "approve", "reject", "decide", "withdraw", "flag"] {
         let error = can_be_undone(&entry(command)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::NotAllowed, "{command}");
     }

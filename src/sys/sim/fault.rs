@@ -144,6 +144,16 @@ impl Fs for FaultFs {
         self.inner.create_dir_all(dir, like)
     }
 
+    fn create_private_dir(&self, dir: &Path) -> io::Result<()> {
+        self.plan.enter("create_private_dir", dir)?;
+        self.inner.create_private_dir(dir)
+    }
+
+    fn remove_tree(&self, dir: &Path) -> io::Result<()> {
+        self.plan.enter("remove_tree", dir)?;
+        self.inner.remove_tree(dir)
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
         self.plan.enter("create_new", path)?;
         Ok(Box::new(self.plan.open(self.inner.create_new(path)?, path)))

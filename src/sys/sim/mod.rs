@@ -7,6 +7,7 @@
 
 mod env;
 mod fault;
+mod net;
 mod process;
 mod programs;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use env::SimEnv;
 pub use fault::{FaultFs, is_crash};
+pub use net::SimNet;
 pub use process::{Life, SimProcess};
 pub use programs::SimPrograms;
 
@@ -36,6 +38,8 @@ pub struct Sim {
     pub process: Arc<SimProcess>,
     /// Other programs.
     pub programs: Arc<SimPrograms>,
+    /// Other machines.
+    pub net: Arc<SimNet>,
 }
 
 impl Sim {
@@ -49,6 +53,7 @@ impl Sim {
             env: Arc::new(SimEnv::new(cwd)),
             entropy: Arc::new(SimEntropy::new(1)),
             programs: Arc::new(SimPrograms::default()),
+            net: Arc::new(SimNet::default()),
         }
     }
 
@@ -61,6 +66,7 @@ impl Sim {
             entropy: self.entropy.clone(),
             process: self.process.clone(),
             programs: self.programs.clone(),
+            net: self.net.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::sys::{Output, Programs};
+use crate::sys::{Confined, Output, Programs, Ran};
 
 /// No program at all, but for the answers that were set.
 #[derive(Debug, Default)]
@@ -30,6 +30,10 @@ impl Programs for SimPrograms {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answers.get(&argv).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn confined(&self, _: &Confined, _: &dyn Fn() -> bool) -> io::Result<Ran> {
+        Err(io::ErrorKind::NotFound.into())
     }
 }
 

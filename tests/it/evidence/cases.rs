@@ -39,7 +39,8 @@ fn before_the_first_commit_everything_is_new() {
     let change = tree.change(None).unwrap();
     assert_eq!((change.base.as_deref(), paths(&change)), (None, vec![".gitignore", "x"]));
     assert!(change.diff.contains("new file mode 100644"));
-    refused(&tree, Some("HEAD"), ErrorKind::Usage, "`HEAD` names no commit");
+    assert_eq!(tree.change(Some("HEAD")).unwrap(), change);
+    refused(&tree, Some("main"), ErrorKind::Usage, "`main` names no commit");
 }
 
 #[test]
@@ -201,12 +202,17 @@ fn other_encodings_are_kept_as_binary() {
 }
 
 #[test]
-fn a_name_that_is_not_text_is_refused() {
+fn a_name_that_is_not_text_is_refused_where_it_changes() {
     use std::os::unix::ffi::OsStrExt as _;
     let tree = small();
-    let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
-    fs::write(tree.ws.root().join(name), "").unwrap();
-    refused(&tree, None, ErrorKind::Usage, "is not UTF-8");
+    let name = tree.ws.root().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    fs::write(&name, "1").unwrap();
+    refused(&tree, None, ErrorKind::Usage, "the name is not UTF-8");
+    tree.commit();
+    tree.put("x", b"two\n");
+    assert_eq!(paths(&tree.change(None).unwrap()), ["x"]);
+    fs::write(&name, "2").unwrap();
+    refused(&tree, None, ErrorKind::Usage, "the name is not UTF-8");
 }
 
 /// The world with a lever: somebody saves `x` before a call.

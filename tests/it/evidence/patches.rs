@@ -55,11 +55,14 @@ fn what_a_patch_leads_to_is_known_where_git_can_tell() {
     assert_eq!(applied.diff, patch);
     // Yet to be applied, and the same from a mail.
     tree.git("reset -q --hard");
-    let before = tree.files();
+    let before = (tree.files(), tree.repository());
     assert_eq!(take(&tree, &patch).unwrap(), applied);
     let mail = format!("From: ada\n\n---\n x | 2\n\n{patch}-- \n2.40.0\n\n");
     assert_eq!(take(&tree, &mail).unwrap(), applied);
-    assert_eq!(tree.files(), before);
+    // Content that the repository does not have yet.
+    let other = patch.replace("+two", "+three");
+    assert_eq!(take(&tree, &other).unwrap().files[2].sha256, Some(sha("1\nthree\n3\n")));
+    assert_eq!((tree.files(), tree.repository()), before, "nothing is touched");
     // It fits what is staged.
     tree.put("x", b"0\n1\n2\n3\n");
     tree.put("old", b"old\n");

@@ -220,6 +220,7 @@ impl Tree {
             ("diff.algorithm", "minimal"),
             ("diff.relative", "true"),
             ("diff.suppressBlankEmpty", "true"),
+            ("diff.autoRefreshIndex", "false"),
             ("diff.submodule", "log"),
             ("diff.ignoreSubmodules", "all"),
             ("diff.wsErrorHighlight", "all"),

@@ -26,6 +26,15 @@ pub const LEDGER: &str = "\
 Text of its own.
 ";
 
+/// A change that somebody made elsewhere.
+const PATCH: &str = "\
+--- a/greeting.txt
++++ b/greeting.txt
+@@ -1 +1 @@
+-hello
++hallo
+";
+
 /// A workspace and the world that its commands see.
 pub struct World {
     dir: tempfile::TempDir,
@@ -61,6 +70,7 @@ impl World {
         let world = Self::empty();
         fs::create_dir_all(world.path("ORCH/STATE")).unwrap();
         fs::write(world.tasks(), LEDGER).unwrap();
+        fs::write(world.path("p.diff"), PATCH).unwrap();
         world
     }
 
@@ -137,10 +147,13 @@ impl World {
     }
 }
 
-/// The ledgers, archives included.
+/// What people see: ledgers, archives, flags and evidence.
 pub fn is_ledger(name: &str) -> bool {
     let is_archive = name.starts_with("ORCH/STATE/archive/") && !is_temporary(name);
-    name == "ORCH/STATE/TASKS.md" || is_archive
+    let is_row = ["TASKS.md", "APPROVALS.md", "FLAGS.md"]
+        .iter()
+        .any(|ledger| name.strip_prefix("ORCH/STATE/") == Some(ledger));
+    is_row || is_archive || (name.starts_with("ORCH/patches/") && !is_temporary(name))
 }
 
 pub fn is_temporary(name: &str) -> bool {

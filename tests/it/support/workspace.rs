@@ -6,7 +6,7 @@
 use super::shell;
 use orch::ledger::unified::unified;
 use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv, SimProcess};
-use orch::sys::{Disk, Installed, Sys};
+use orch::sys::{Disk, Installed, Network, Sys};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -35,6 +35,21 @@ struct Surroundings {
     vars: BTreeMap<String, String>,
     cwd: PathBuf,
     columns: Option<usize>,
+}
+
+/// Files with their bytes, by path.
+pub type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// Links are looked through; what leads nowhere has no bytes.
+fn add_files(dir: &Path, found: &mut Files) {
+    for entry in fs::read_dir(dir).expect("the folder is the test's own") {
+        let path = entry.expect("the folder is the test's own").path();
+        if path.is_dir() {
+            add_files(&path, found);
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap_or_default());
+        }
+    }
 }
 
 /// So many minutes.
@@ -115,6 +130,34 @@ impl Workspace {
         self
     }
 
+    /// Faults, and what others do between two calls.
+    pub fn faults(&self) -> &FaultFs {
+        &self.fs
+    }
+
+    /// Removes a file below the root, if it is there.
+    pub fn remove(&self, path: &str) {
+        let _ = fs::remove_file(self.root.join(path));
+    }
+
+    /// Every file, for going back to it.
+    pub fn kept(&self) -> Files {
+        let mut found = Files::new();
+        add_files(&self.root, &mut found);
+        found
+    }
+
+    /// Makes every file what it was.
+    pub fn back_to(&self, before: &Files) {
+        let now = self.kept();
+        for path in now.keys().filter(|path| !before.contains_key(*path)) {
+            fs::remove_file(path).expect("the file is the test's own");
+        }
+        for (path, bytes) in before.iter().filter(|(path, bytes)| now.get(*path) != Some(bytes)) {
+            fs::write(path, bytes).expect("the file is the test's own");
+        }
+    }
+
     /// Time.
     pub fn clock(&self) -> &SimClock {
         &self.clock
@@ -188,6 +231,7 @@ impl Workspace {
             process: Arc::new(SimProcess::new(self.clock.clone())),
             // Real git, in a repository of the test's own.
             programs: Arc::new(Installed),
+            net: Arc::new(Network),
         }
     }
 
