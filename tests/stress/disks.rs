@@ -91,7 +91,7 @@ fn t06_a_power_cut_at_any_call_leaves_old_or_new() {
         return;
     }
     let mut dice = Dice::new("T6");
-    let stage = SCENES[0].stage("T6").expect("archive is known");
+    let stage = SCENES[0].stage();
     let line = stage.scene.keyed();
     let (points, _) = calls(&stage.start, &line);
     let points: Vec<_> = sample(points, 60).into_iter().filter(Point::changes).collect();

@@ -167,7 +167,7 @@ fn t05_recovery_that_is_itself_killed_recovers() {
         return;
     }
     let mut dice = Dice::new("T5");
-    let stage = SCENES[0].stage("T5").expect("archive is known");
+    let stage = SCENES[0].stage();
     let states = unfinished(&stage);
     let in_force = states.iter().filter(|left| left.side == Side::New).count();
     assert!(in_force > 0, "no death leaves a redo record in force: nothing to recover");
@@ -218,7 +218,7 @@ fn t11_a_redo_record_with_any_byte_wrong_is_never_applied_wrongly() {
         return;
     }
     let mut dice = Dice::new("T11");
-    let stage = SCENES[0].stage("T11").expect("archive is known");
+    let stage = SCENES[0].stage();
     // Committed, and nothing of it in place yet: the record is all there is.
     let states = unfinished(&stage);
     let early = |ground: &Ground| {

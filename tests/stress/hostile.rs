@@ -103,7 +103,10 @@ const DOORS: &str = "
     list --fields=X / list --owner=X / -C X list / ORCH_ROOT list / ORCH_ACTOR note T-1 n /
     ORCH_TASK_ID note T-1 n / HOME note T-1 n / request -- X --op=deploy / request T-1 --op=X /
     request T-1 --op=o --evidence=X / request T-1 --op=o --patch=X / request T-1 --op=o --diff=X /
-    approve -- X / approve A-1 --sha=X / evidence show -- X / check --explain=X / check -- X
+    approve -- X / approve A-1 --sha=X / evidence show -- X / check --explain=X / check -- X /
+    reject -- X / withdraw -- X / approvals -- X / approvals --status=X / approvals --task=X /
+    evidence verify -- X / evidence apply -- X / flag FREEZE=X / flag X=on / flag -- X /
+    request T-1 --op=o --note=X / check --accept X --as CMD@eve / decide --op-id=X
 ";
 
 const VARIABLES: [&str; 4] = ["ORCH_ROOT", "ORCH_ACTOR", "ORCH_TASK_ID", "HOME"];

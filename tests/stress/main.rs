@@ -6,7 +6,8 @@
 //! broken redo records), `syscalls` (faults at every call), `disks` (power cuts,
 //! full disks, limits), `locks` (the lock and its surroundings), `streams`,
 //! `concurrency`, `editors`, `readers`, `clocks`, `model`, `text`, `sizes`; what
-//! hostile hands do: `hostile` (names), `records`, `places` and `swap` (links).
+//! hostile hands do: `hostile` (names), `records`, `diffs`, `places` and `swap` (links),
+//! `journal`, `secrets`, `shown` (evidence).
 //!
 //! ```text
 //! cargo test --test stress                    everything, small
@@ -28,15 +29,19 @@
 
 mod clocks;
 mod concurrency;
+mod diffs;
 mod disks;
 mod durability;
 mod editors;
 mod hostile;
+mod journal;
 mod locks;
 mod model;
 mod places;
 mod readers;
 mod records;
+mod secrets;
+mod shown;
 mod sizes;
 mod streams;
 mod support;

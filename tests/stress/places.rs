@@ -45,7 +45,7 @@ const KINDS: [&str; 7] = [
 ];
 
 /// Commands that write each of the places, and those that read them.
-const LINES: [&str; 21] = [
+const LINES: [&str; 22] = [
     "list",
     "status",
     "doctor",
@@ -59,6 +59,7 @@ const LINES: [&str; 21] = [
     "reopen T-3 --note n --as CMD@eve",
     "undo --as CMD@eve",
     "request T-1 --op=o --as WORK@ada",
+    "request T-3 --op=p --patch fix.diff --as WORK@ada",
     "flag FREEZE=on --as CMD@eve",
     "approve A-1 --as CMD@eve",
     "evidence show A-1",
@@ -163,7 +164,7 @@ fn t31_what_is_something_else_is_not_written_through_and_not_waited_for() {
             met += 1;
             yard.settle();
             // Some of the commands each at the smallest size, others elsewhere.
-            let step = (4 / scale()).max(1);
+            let step = (6 / scale()).max(1);
             for line in LINES.into_iter().skip(met % step).step_by(step) {
                 let at = format!("{place} is a {kind}");
                 cases.judge(|| {

@@ -40,7 +40,7 @@ fn write(yard: &Yard, writer: usize, n: usize) -> Option<String> {
     let line = match n % 4 {
         0 => format!("add {mark} --as WORK@ada"),
         1 => format!("lock acquire {mark} --as WORK@ada"),
-        2 => format!("request {id} --op={mark} --as WORK@ada"),
+        2 => format!("request {id} --op={mark} --patch fix.diff --as WORK@ada"),
         _ => format!("note {id} {mark} --as WORK@ada"),
     };
     let is_in_ledger = matches!(n % 4, 0 | 3);

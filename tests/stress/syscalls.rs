@@ -14,9 +14,9 @@ use super::support::strace::{Point, calls, faulted, killed, sample, traced, work
 use super::support::{Cases, has, say, scale, skip};
 
 /// The scenes of this size: the first ones only, where everybody waits.
-fn stages(test: &str, small: usize) -> Vec<Stage> {
+fn stages(small: usize) -> Vec<Stage> {
     let all = if scale() > 1 { SCENES.len() } else { small };
-    SCENES[..all].iter().filter_map(|scene| scene.stage(test)).collect()
+    SCENES[..all].iter().map(|scene| scene.stage()).collect()
 }
 
 /// A death at a call leaves old or new, whoever comes next.
@@ -52,7 +52,7 @@ fn t02_a_kill_at_every_call_leaves_old_or_new() {
         return;
     }
     let mut cases = Cases::new("T2");
-    for stage in stages("T2", 2) {
+    for stage in stages(2) {
         let (dead, new) = sweep(&stage, "T2", &mut cases);
         say("T2", format_args!("`{}`: {dead} deaths, {new} of them new", stage.scene.line));
         assert!(dead > 20 && new > 0 && new < dead, "the deaths lie on both sides of the commit");
@@ -145,7 +145,7 @@ fn t03_an_error_at_every_call_leaves_old_or_new_and_the_exit_says_which() {
         return;
     }
     let mut cases = Cases::new("T3");
-    for stage in stages("T3", 2) {
+    for stage in stages(2) {
         let mut exits = [0; 14];
         let (points, _) = calls(&stage.start, &stage.scene.keyed());
         let points = points.into_iter().filter(|p| MAY_FAIL.contains(&p.name.as_str())).collect();
@@ -180,7 +180,7 @@ fn t04_writes_of_nothing_and_interrupted_ones_leave_old_or_new() {
         return;
     }
     let mut cases = Cases::new("T4");
-    for stage in stages("T4", 1) {
+    for stage in stages(1) {
         let mut exits = [0; 14];
         let (points, _) = calls(&stage.start, &stage.scene.keyed());
         for point in points.iter().filter(|p| p.name == "write") {
@@ -202,7 +202,7 @@ fn t04_a_failed_fsync_is_never_repeated_nor_its_file_used() {
     if !works("T4") {
         return;
     }
-    for stage in stages("T4", 2) {
+    for stage in stages(2) {
         let line = stage.scene.keyed();
         let mut failed = 0;
         for nth in 1.. {
@@ -267,7 +267,7 @@ fn t04_half_a_write_and_then_a_kill_leave_old_or_new() {
     }
     let preload = format!("LD_PRELOAD={}", library.display());
     let mut cases = Cases::new("T4");
-    for stage in stages("T4", 1) {
+    for stage in stages(1) {
         let line = stage.scene.keyed();
         let whole = stage.start.copy();
         let (ran, log) = traced(&whole, &["-E", &preload, "-e", "trace=write"], &line);
@@ -304,7 +304,7 @@ fn t04_a_write_that_lies_never_reaches_a_ledger() {
     if !works("T4") {
         return;
     }
-    let stage = Scene { ..SCENES[1] }.stage("T4").expect("claims are known");
+    let stage = Scene { ..SCENES[1] }.stage();
     let line = stage.scene.keyed();
     let (points, _) = calls(&stage.start, &line);
     let mut cases = Cases::new("T4");

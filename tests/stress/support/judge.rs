@@ -19,7 +19,6 @@ pub struct Scene {
     pub line: &'static str,
 }
 
-/// A command that a scene has no use for on a program that does not know it.
 const CLAIM: &str = "claim T-1 --as WORK@ada";
 const SUBMIT: &str = "submit T-1 --as WORK@ada";
 
@@ -34,7 +33,7 @@ pub const SCENES: [Scene; 5] = [
         line: "reopen T-2 --note why --as CMD@boss",
     },
     Scene {
-        before: &["request T-1 --op deploy --as WORK@ada", CLAIM, SUBMIT],
+        before: &[CLAIM, SUBMIT, "request T-1 --op deploy --as WORK@ada"],
         line: "fix T-1 --note wrong --as CMD@boss",
     },
 ];
@@ -56,25 +55,19 @@ pub enum Side {
 }
 
 impl Scene {
-    /// None where the program does not know a command of it yet, which is said.
-    pub fn stage(self, test: &str) -> Option<Stage> {
+    pub fn stage(self) -> Stage {
         let rows: String =
             ["T-1", "T-2", "T-3"].iter().map(|id| row(id, "Title", "READY")).collect();
         let start = Ground::with(format!("{HEAD}{rows}{}\nText.\n", row(PROBE, "Probe", "PLAN")));
         for line in self.before {
-            let ran = start.run(line);
-            if ran.exit == 2 && ran.err.contains("unrecognized subcommand") {
-                super::skip(test, format_args!("`{}`: no such command yet", self.line));
-                return None;
-            }
-            let _ = ran.ok();
+            let _ = start.run(line).ok();
         }
         let clean = start.copy();
         clean.run(&self.keyed()).ok();
         let reads = [reading(&start), reading(&clean)];
         let (old, new) = (normal(start.ledgers()), normal(clean.ledgers()));
         assert_ne!(old, new, "`{}` changes something", self.line);
-        Some(Stage { scene: self, start, old, new, reads })
+        Stage { scene: self, start, old, new, reads }
     }
 
     /// The command with its key.
@@ -252,7 +245,9 @@ pub fn chain(text: &str, at: &str) -> Vec<Value> {
 }
 
 /// The journal joins up with the file: each operation began with the bytes
-/// that the one before left, and the last left those of now.
+/// that the one before left, or says that they were respelled, and the last left
+/// those of now. A save into a file that was displaced already spoils the base of
+/// the next comparison: then it is known that bytes changed, and not which.
 #[track_caller]
 pub fn unbroken(ground: &Ground, at: &str) -> Vec<Value> {
     const NAME: &str = "ORCH/STATE/TASKS.md";
@@ -260,7 +255,9 @@ pub fn unbroken(ground: &Ground, at: &str) -> Vec<Value> {
     let mut sha = None;
     for entry in &journal {
         if let (Some(sha), Some(from)) = (&sha, entry["sha_in"].get(NAME)) {
-            assert_eq!(from, sha, "{at}: operation {}", entry["seq"]);
+            let respelled = entry["respelled"].as_array().into_iter().flatten();
+            let is_said = respelled.into_iter().any(|name| name == NAME);
+            assert!(from == sha || is_said, "{at}: operation {}", entry["seq"]);
         }
         if let Some(to) = entry["sha_out"].get(NAME) {
             sha = Some(to.clone());

@@ -23,6 +23,18 @@ pub struct Yard {
 /// How deep the workspace lies: as many `..` stay among the canaries.
 const ROOT: &str = "a/b/c/work";
 
+/// A file of the workspace that is not the ledger's.
+const OWN: &str = "the workspace's own, and not the ledger's\n";
+
+/// A change of it, `fix.diff` beside it.
+const PATCH: &str = "\
+--- a/file
++++ b/file
+@@ -1 +1 @@
+-the workspace's own, and not the ledger's
++the workspace's own still
+";
+
 impl Yard {
     /// With this task ledger.
     pub fn with(tasks: &str) -> Self {
@@ -37,8 +49,9 @@ impl Yard {
         {
             fs::write(top.join(file), format!("{file} is somebody else's\n")).unwrap();
         }
-        fs::write(top.join(ROOT).join("file"), "the workspace's own, and not the ledger's\n")
-            .unwrap();
+        for (file, text) in [("file", OWN), ("fix.diff", PATCH)] {
+            fs::write(top.join(ROOT).join(file), text).unwrap();
+        }
         let ground = Ground::on(&top.join(ROOT), tasks);
         let mut yard = Self { ground, outer, before: Tree::new() };
         yard.settle();
@@ -63,9 +76,15 @@ impl Yard {
     /// Nothing around the ledger's folder is other than it was.
     #[track_caller]
     pub fn untouched(&self, at: &str) {
+        self.untouched_where(at, |_| true);
+    }
+
+    /// The same for some of the paths only.
+    #[track_caller]
+    pub fn untouched_where(&self, at: &str, counts: impl Fn(&Path) -> bool) {
         let (before, now) = (&self.before, self.tree());
-        let apart =
-            before.keys().chain(now.keys()).find(|path| before.get(*path) != now.get(*path));
+        let all = before.keys().chain(now.keys()).filter(|path| counts(path));
+        let apart = { all }.find(|path| before.get(*path) != now.get(*path));
         if let Some(path) = apart {
             let [was, is] = [before, &now].map(|tree| tree.get(path));
             panic!("{at}: outside, `{}` was {was:?} and is {is:?}", path.display());
