@@ -8,4 +8,5 @@ pub mod model;
 pub mod services;
 pub mod store;
 pub mod sys;
+pub mod watch;
 pub mod wire;

@@ -108,7 +108,7 @@ fn is_test_file(name: &str) -> bool {
 
 // ---- who imports whom ------------------------------------------------------
 
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("error", &[]),
     ("model", &["error"]),
     ("ledger", &["model", "error"]),
@@ -116,7 +116,8 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("sys", &["error"]),
     ("store", &["ledger", "model", "sys", "error"]),
     ("services", &["store", "ledger", "model", "sys", "error"]),
-    ("cli", &["services", "store", "ledger", "model", "sys", "error", "wire"]),
+    ("watch", &["services", "store", "ledger", "model", "sys", "error"]),
+    ("cli", &["watch", "services", "store", "ledger", "model", "sys", "error", "wire"]),
 ];
 
 /// Names that follow a path such as `crate::`: one, or those of a group.

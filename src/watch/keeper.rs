@@ -1,0 +1,1 @@
+//! The keeper of a run: a process of ours that owns the command.

@@ -1,0 +1,1 @@
+//! The output of a run, as far as it is kept.
