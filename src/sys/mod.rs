@@ -1,5 +1,5 @@
 //! The only contact with the outside: time, files, environment, randomness,
-//! programs.
+//! programs, events.
 //!
 //! Lives here: one trait for each, the real one, and in [`sim`] the simulated
 //! one. Not here: what the files mean (`ledger`), in which order they are
@@ -15,6 +15,7 @@ mod clock;
 mod confined;
 mod disk;
 mod env;
+mod events;
 mod fs;
 mod net;
 mod process;
@@ -29,6 +30,7 @@ pub use clock::{Clock, Entropy};
 pub use confined::{Confined, Finish, Ran};
 pub use disk::Disk;
 pub use env::Env;
+pub use events::{Events, Heard, Listening};
 pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
 pub use net::{Net, Network};
 pub use process::{Caught, Child, Ended, Process, Program, Signal};
@@ -51,6 +53,8 @@ pub struct Sys {
     pub programs: Arc<dyn Programs>,
     /// Other machines.
     pub net: Arc<dyn Net>,
+    /// What changes in folders.
+    pub events: Arc<dyn Events>,
 }
 
 impl Sys {
@@ -64,6 +68,7 @@ impl Sys {
             process: Arc::new(process::System),
             programs: Arc::new(Installed),
             net: Arc::new(Network),
+            events: Arc::new(events::Kernel),
         }
     }
 

@@ -6,6 +6,7 @@
 //! Invariant: the same calls give the same answers in every run.
 
 mod env;
+mod events;
 mod fault;
 mod net;
 mod process;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use env::SimEnv;
+pub use events::SimEvents;
 pub use fault::{FaultFs, is_crash};
 pub use net::SimNet;
 pub use process::{Life, SimProcess};
@@ -40,6 +42,8 @@ pub struct Sim {
     pub programs: Arc<SimPrograms>,
     /// Other machines.
     pub net: Arc<SimNet>,
+    /// What changes in folders.
+    pub events: Arc<SimEvents>,
 }
 
 impl Sim {
@@ -54,6 +58,7 @@ impl Sim {
             entropy: Arc::new(SimEntropy::new(1)),
             programs: Arc::new(SimPrograms::default()),
             net: Arc::new(SimNet::default()),
+            events: Arc::new(SimEvents::default()),
         }
     }
 
@@ -67,6 +72,7 @@ impl Sim {
             process: self.process.clone(),
             programs: self.programs.clone(),
             net: self.net.clone(),
+            events: self.events.clone(),
         }
     }
 }

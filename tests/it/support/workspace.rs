@@ -5,7 +5,7 @@
 
 use super::shell;
 use orch::ledger::unified::unified;
-use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv, SimProcess};
+use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv, SimEvents, SimProcess};
 use orch::sys::{Disk, Installed, Network, Sys};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -232,6 +232,7 @@ impl Workspace {
             // Real git, in a repository of the test's own.
             programs: Arc::new(Installed),
             net: Arc::new(Network),
+            events: Arc::new(SimEvents::default()),
         }
     }
 
