@@ -20,6 +20,7 @@ mod fs;
 mod net;
 mod process;
 mod programs;
+mod signals;
 pub mod sim;
 mod within;
 

@@ -90,6 +90,10 @@ pub trait Process: Send + Sync {
     /// From here on SIGHUP, SIGINT and SIGTERM do not end us but are kept for
     /// [`Caught::take`]; those that we were told to ignore are still ignored.
     fn catch(&self) -> io::Result<Box<dyn Caught>>;
+    /// Calls back, from a thread of its own, at each SIGHUP, SIGINT and SIGTERM
+    /// from here on until we end; those that we were told to ignore are still
+    /// ignored.
+    fn on_signal(&self, act: Box<dyn Fn(Signal) + Send>) -> io::Result<()>;
 }
 
 /// A program that was started.
@@ -141,11 +145,15 @@ impl Process for System {
         }
         Ok(Box::new(Flags(flags)))
     }
+
+    fn on_signal(&self, act: Box<dyn Fn(Signal) + Send>) -> io::Result<()> {
+        super::signals::listen(act)
+    }
 }
 
 /// The signals that this process ignores, one bit each; none where the system
 /// does not say.
-fn ignored() -> u64 {
+pub(super) fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

@@ -46,6 +46,7 @@ struct Facts {
     started: Vec<Program>,
     sent: Vec<Signal>,
     caught: Vec<Signal>,
+    acts: Vec<Box<dyn Fn(Signal) + Send>>,
     /// What happens at a moment, in milliseconds since 1970.
     later: Vec<(i64, Act)>,
 }
@@ -73,9 +74,15 @@ impl SimProcess {
         self.facts().later.push((at, Box::new(act)));
     }
 
-    /// A signal to us.
+    /// A signal to us. Whoever listens is told in the caller's thread.
     pub fn raise(&self, signal: Signal) {
         self.facts().caught.push(signal);
+        // Not under the mutex, as with what happens later.
+        let acts = std::mem::take(&mut self.facts().acts);
+        for act in &acts {
+            act(signal);
+        }
+        self.facts().acts.extend(acts);
     }
 
     /// What was started.
@@ -124,6 +131,11 @@ impl Process for SimProcess {
 
     fn catch(&self) -> io::Result<Box<dyn Caught>> {
         Ok(Box::new(SimCaught(self.facts.clone())))
+    }
+
+    fn on_signal(&self, act: Box<dyn Fn(Signal) + Send>) -> io::Result<()> {
+        self.facts().acts.push(act);
+        Ok(())
     }
 }
 
@@ -235,5 +247,9 @@ mod tests {
         sim.raise(Signal::Interrupt);
         let caught = sim.catch().unwrap();
         assert_eq!((caught.take(), caught.take()), (vec![Signal::Interrupt], Vec::new()));
+        let (tell, told) = std::sync::mpsc::channel();
+        sim.on_signal(Box::new(move |signal| tell.send(signal).unwrap_or_default())).unwrap();
+        sim.raise(Signal::Hangup);
+        assert_eq!(told.recv(), Ok(Signal::Hangup));
     }
 }
