@@ -4,6 +4,7 @@
 //! those changes are written down (`store::journal`).
 
 use crate::model::actor::Actor;
+use crate::model::run::PastRun;
 use crate::model::task_state::State;
 use crate::model::time::Timestamp;
 use std::collections::BTreeSet;
@@ -29,6 +30,25 @@ pub struct PastChange {
     pub state: Option<(String, String)>,
     /// `lock_owner` before and after, where it changed; empty is empty.
     pub holder: Option<(String, String)>,
+    /// The run that did it, where one did.
+    pub run: Option<PastRun>,
+    /// Whether git brought it: a merge, a checkout.
+    pub via_git: bool,
+}
+
+impl PastChange {
+    /// Whether somebody touched the task, as opposed to a run, the dispatcher, a
+    /// lease that was taken back, or git.
+    pub fn is_a_persons(&self) -> bool {
+        let reaped_on_the_way = matches!(self.command.as_str(), "claim" | "submit")
+            && self.holder.as_ref().is_some_and(|(before, after)| {
+                after.is_empty() && !before.eq_ignore_ascii_case(&self.actor)
+            });
+        self.run.is_none()
+            && !self.via_git
+            && !reaped_on_the_way
+            && !matches!(self.command.as_str(), "reap" | "renew" | "watch")
+    }
 }
 
 /// A lease of the past, or the one that runs.
@@ -291,6 +311,8 @@ mod tests {
             token: Some(at.cast_unsigned()),
             state: state.map(own),
             holder: holder.map(own),
+            run: None,
+            via_git: false,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod lock_name;
 pub mod lookalikes;
 pub mod operation;
 pub mod outcome;
+pub mod run;
 pub mod secrets;
 pub mod severity;
 pub mod size;

@@ -16,7 +16,7 @@ use crate::services::hand_edits::{self, Noticed};
 use crate::services::{config, flags, policy};
 use crate::store::append::{End, Place};
 use crate::store::audit_line::AuditLine;
-use crate::store::entry::{Subject, sha256_hex};
+use crate::store::entry::{RunMark, Subject, sha256_hex};
 use crate::store::mirror::MirrorChange;
 use crate::store::prepare::{Beside, Prepared};
 use crate::store::replace::Durability;
@@ -62,6 +62,8 @@ pub struct Decision {
     pub token: Option<u64>,
     /// Rules that were waived.
     pub waivers: Vec<String>,
+    /// What the journal says of the run that does it.
+    pub run: Option<RunMark>,
     /// The operation that this takes back.
     pub undoes: Option<String>,
     /// Hand edits that it accepts.
@@ -86,6 +88,7 @@ impl Decision {
             mirrors: Vec::new(),
             token: None,
             waivers: Vec::new(),
+            run: None,
             undoes: None,
             accepts: Vec::new(),
             texts: None,
@@ -236,6 +239,7 @@ fn attempt(
     meta.waivers.clone_from(&decision.waivers);
     meta.waivers.sort();
     meta.waivers.dedup();
+    meta.run = decision.run.take().or(meta.run);
     let mut outcome = decision.outcome;
     let nothing_ready = outcome.nothing_ready;
     let is_spelled = decision.texts.is_none();
@@ -437,6 +441,7 @@ pub(super) fn meta(change: &Change) -> Meta {
         command: change.command.to_owned(),
         note: change.note.clone(),
         op_id: key.map(|op| (op.key.clone(), sha256_hex(op.arguments.as_bytes()))),
+        run: change.who.run.as_ref().map(|run| RunMark { token: run.token, ..RunMark::default() }),
         ..Meta::default()
     }
 }

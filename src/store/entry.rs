@@ -6,6 +6,8 @@
 //! last member, and `parents` names the lines before it.
 
 pub use crate::ledger::change::{RowChange, RowChangeKind, TextChange};
+use crate::model::run::{PastRun, RunResult};
+use crate::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -39,6 +41,9 @@ pub struct Entry {
     /// The fencing token of the lease that was taken or used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<u64>,
+    /// The run that did it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunMark>,
     /// The task, where the operation is about exactly one.
     #[serde(default)]
     pub task: Option<String>,
@@ -124,6 +129,44 @@ pub struct Subject {
     /// SHA-256 of the whole evidence file; none where there was none to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha: Option<String>,
+}
+
+/// What a line says of a run: of its beginning where it has an `attempt`, of its
+/// end where it has a `result`, else that its command did this.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunMark {
+    /// The fencing token of its lease, which is its name.
+    pub token: u64,
+    /// The runner of orch.yaml.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<String>,
+    /// Which attempt it is, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// How it ended, as `model::run::RunResult` spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// When the next attempt may begin, UTC with milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// How long the command ran, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+    /// Whether a later `watch` took it over from one that died.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+}
+
+impl From<&RunMark> for PastRun {
+    fn from(mark: &RunMark) -> Self {
+        Self {
+            token: mark.token,
+            runner: mark.runner.clone(),
+            attempt: mark.attempt,
+            result: mark.result.as_deref().and_then(RunResult::parse),
+            not_before: mark.not_before.as_deref().and_then(Timestamp::parse_millis),
+        }
+    }
 }
 
 /// What happened to one named lock.

@@ -9,8 +9,9 @@
 
 use crate::error::{Error, Result};
 use crate::model::history::{PastChange, TaskHistory};
+use crate::model::run::Attempts;
 use crate::model::time::Timestamp;
-use crate::store::entry::{Entry, RowChange, RowChangeKind};
+use crate::store::entry::{Entry, RowChange, RowChangeKind, RunMark};
 use crate::store::graph::{self, Graph, Heads, Line};
 use crate::store::layout::{LEDGER, Layout};
 use crate::sys::{FileKind, Sys};
@@ -248,6 +249,20 @@ impl Journal {
         TaskHistory::of(self.changes_of(task))
     }
 
+    /// The attempts at a task since somebody touched it.
+    pub fn attempts(&self, task: &str) -> Attempts {
+        Attempts::of(&self.changes_of(task))
+    }
+
+    /// The runs that were begun: their tasks by their tokens. Cost: one pass.
+    pub fn runs_begun(&self) -> HashMap<u64, (String, RunMark)> {
+        let begun = self.entries_with(b"\"run\":{").filter_map(|entry| {
+            let mark = entry.run.filter(|mark| mark.attempt.is_some())?;
+            Some((mark.token, (entry.task?, mark)))
+        });
+        begun.collect()
+    }
+
     /// The past of one task as it was before an operation.
     pub fn history_before(&self, task: &str, operation: &str) -> TaskHistory {
         let past = self.changes_of(task).into_iter();
@@ -388,6 +403,8 @@ pub(super) fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Op
             let is_new = entry.command == "claim" && !before.is_empty() && before != after;
             is_new.then(|| (entry.actor.clone(), entry.actor.clone()))
         }),
+        run: entry.run.as_ref().map(Into::into),
+        via_git: entry.via.as_deref() == Some("git"),
     })
 }
 

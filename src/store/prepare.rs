@@ -145,6 +145,7 @@ impl Transaction {
         entry.note.clone_from(&meta.note);
         entry.token = meta.token;
         entry.waivers.clone_from(&meta.waivers);
+        entry.run.clone_from(&meta.run);
         if let Some((key, args)) = &meta.op_id {
             entry.op_id = Some(key.clone());
             entry.args = Some(args.clone());

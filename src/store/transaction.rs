@@ -20,7 +20,7 @@ use crate::ledger::render::{self, Documents, Rendered};
 use crate::model::operation::Operation;
 use crate::store::append::{End, Place};
 use crate::store::checkpoint::{self, Checkpoint, Known, Mark};
-use crate::store::entry::sha256_hex;
+use crate::store::entry::{RunMark, sha256_hex};
 use crate::store::install::{Piece, Put};
 use crate::store::layout::Layout;
 use crate::store::lock::{LedgerLock, holder_note};
@@ -52,6 +52,8 @@ pub struct Meta {
     pub token: Option<u64>,
     /// Rules that were waived.
     pub waivers: Vec<String>,
+    /// The run that does it, where one does.
+    pub run: Option<RunMark>,
 }
 
 /// Why a change did not come about.
