@@ -126,36 +126,39 @@ pub struct Attempts {
     pub not_before: Option<Timestamp>,
     /// How the newest ended.
     pub last: Option<RunResult>,
+    /// The token of the one that is going on.
+    pub running: Option<u64>,
 }
 
 impl Attempts {
     /// Folds the past of one task, oldest first.
     pub fn of<'c>(changes: impl IntoIterator<Item = &'c PastChange>) -> Self {
         let mut so_far = Self::default();
-        let mut runs = false;
         for change in changes.into_iter().filter(|change| change.counts) {
             match &change.run {
-                Some(PastRun { attempt: Some(_), .. }) => {
-                    so_far = Self { used: so_far.used.saturating_add(1), ..Self::default() };
-                    runs = true;
+                Some(PastRun { attempt: Some(_), token, .. }) => {
+                    so_far = Self {
+                        used: so_far.used.saturating_add(1),
+                        running: Some(*token),
+                        ..Self::default()
+                    };
                 }
                 Some(PastRun { result: Some(result), not_before, .. }) => {
                     so_far.used = so_far.used.saturating_sub(u32::from(!result.counts()));
                     so_far.not_before = *not_before;
                     so_far.last = Some(*result);
-                    runs = false;
+                    so_far.running = None;
                 }
                 // A command that acts on its own task.
-                Some(_) => runs &= change.holder.is_none(),
+                Some(_) => so_far.running = so_far.running.filter(|_| change.holder.is_none()),
                 None if !change.is_a_persons() => {
                     // A checkout that took the lease away is nobody's failure.
-                    let taken = runs && change.holder.is_some() && change.via_git;
+                    let ended = so_far.running.take_if(|_| change.holder.is_some());
+                    let taken = ended.is_some() && change.via_git;
                     so_far.used = so_far.used.saturating_sub(u32::from(taken));
-                    runs &= change.holder.is_none();
                 }
                 None => {
                     so_far = Self::default();
-                    runs = false;
                 }
             }
         }

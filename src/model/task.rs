@@ -57,7 +57,7 @@ impl Task<'_> {
 
     /// A word of a task: the column of that name where there is one and it is
     /// filled, else the attribute in notes.
-    fn word(&self, name: &str) -> Option<&str> {
+    pub fn word(&self, name: &str) -> Option<&str> {
         let column = self.extra.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
         let cell = column.and_then(|(_, value)| value.as_deref());
         cell.or_else(|| attribute(self.notes.as_deref()?, name))

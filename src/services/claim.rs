@@ -335,19 +335,7 @@ pub fn renew(
             .ttl
             .or_else(|| mirrored.as_ref().map(|m| Duration::from_secs(m.ttl_sec)))
             .unwrap_or(ctx.settings.leases.ttl);
-        let mut expires_at = now.whole_seconds().plus(ttl).ceil_seconds();
-        if let Some(Expiry::At(end)) = case.lease().map(|l| l.expiry) {
-            expires_at = expires_at.max(end);
-        }
-        let mut draft = Draft::of(&case.task);
-        draft.set(TaskField::LockExpiresAt, Some(expires_at.to_string()));
-        if case.standing.is_some() {
-            // A hand edit took the lease away: what is renewed stands whole.
-            let own = |cell: &Option<std::borrow::Cow<'_, str>>| cell.as_deref().map(str::to_owned);
-            draft.set(TaskField::State, own(&case.task.state));
-            draft.set(TaskField::Lock, own(&case.task.lock));
-            draft.set(TaskField::LockOwner, own(&case.task.lock_owner));
-        }
+        let (mut draft, expires_at) = extend(&case, ttl, now);
         if case.task.lock_owner.is_none() {
             draft.set(TaskField::LockOwner, Some(who.actor.as_str().to_owned()));
             draft.set(TaskField::Lock, Some(format!("{}@{}", who.actor, now.whole_seconds())));
@@ -373,6 +361,24 @@ pub fn renew(
             .push(Operation::SetTask { id: id.to_owned(), cells: draft.into_cells() });
     }
     Ok(decision)
+}
+
+/// The lease of a task, lengthened and never shortened; and its new end.
+pub(super) fn extend(case: &Case<'_>, ttl: Duration, now: Timestamp) -> (Draft, Timestamp) {
+    let mut expires_at = now.whole_seconds().plus(ttl).ceil_seconds();
+    if let Some(Expiry::At(end)) = case.lease().map(|l| l.expiry) {
+        expires_at = expires_at.max(end);
+    }
+    let mut draft = Draft::of(&case.task);
+    draft.set(TaskField::LockExpiresAt, Some(expires_at.to_string()));
+    if case.standing.is_some() {
+        // A hand edit took the lease away: what is renewed stands whole.
+        let own = |cell: &Option<std::borrow::Cow<'_, str>>| cell.as_deref().map(str::to_owned);
+        draft.set(TaskField::State, own(&case.task.state));
+        draft.set(TaskField::Lock, own(&case.task.lock));
+        draft.set(TaskField::LockOwner, own(&case.task.lock_owner));
+    }
+    (draft, expires_at)
 }
 
 /// `claim --next`: first what `reap` would do, in the same operation, then the

@@ -26,6 +26,7 @@ pub mod log;
 pub mod next;
 pub mod policy;
 pub mod queue;
+pub mod runs;
 pub mod set;
 pub mod tasks;
 pub mod transition;

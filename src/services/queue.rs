@@ -6,10 +6,12 @@ use crate::error::Result;
 use crate::ledger::tasks::{RowId, TaskLedger};
 use crate::model::field::TaskField;
 use crate::model::task::{Task, is_offered_to};
-use crate::model::time::Timestamp;
+use crate::model::time::{Due, Timestamp};
 use crate::model::value::Priority;
+use crate::services::config::zone::Zone;
 use crate::services::context::{Context, Identity};
 use crate::store::snapshot::Snapshot;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 /// For each task that depends on unfinished ones, what it waits for.
@@ -155,14 +157,16 @@ fn ranked(
         found.retain(|(_, task)| !unmet.contains_key(task.id.as_ref()));
     }
     let zone = ctx.settings.zone();
-    found.sort_by_cached_key(|(row, task)| {
-        let priority = task.priority().unwrap_or(Priority::Medium);
-        let due = task
-            .due_at()
-            .map_or(i64::MAX, |due| due.deadline(|date| Timestamp(zone.end_of_day_ms(date))).0);
-        (std::cmp::Reverse(priority), due, *row)
-    });
+    found.sort_by_cached_key(|(row, task)| rank(&zone, task, *row));
     Ok(found.into_iter().map(|(row, _)| row).collect())
+}
+
+/// The order in which tasks are taken: priority (none is MEDIUM), then due (none
+/// is last), then table order.
+pub fn rank(zone: &Zone, task: &Task<'_>, row: RowId) -> (Reverse<Priority>, i64, RowId) {
+    let due = |due: Due| due.deadline(|date| Timestamp(zone.end_of_day_ms(date))).0;
+    let priority = task.priority().unwrap_or(Priority::Medium);
+    (Reverse(priority), task.due_at().map_or(i64::MAX, due), row)
 }
 
 /// In solo work the one person has all roles: a bare role's task is theirs.

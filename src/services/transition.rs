@@ -281,7 +281,10 @@ pub fn step(
     now: Timestamp,
 ) -> Result<Step> {
     let id = case.task.id.as_ref();
-    let uses_lease = matches!(command, Command::Submit | Command::Release | Command::NeedsInput);
+    let uses_lease = matches!(
+        command,
+        Command::Submit | Command::Release | Command::NeedsInput | Command::GiveUp
+    );
     case.reliable(uses_lease.then_some(who))?;
     let state = case.state.ok_or_else(|| unknown_state(case))?;
     let token = who.token_for(id, request.token);

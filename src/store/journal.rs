@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::history::{PastChange, TaskHistory};
 use crate::model::run::Attempts;
 use crate::model::time::Timestamp;
-use crate::store::entry::{Entry, RowChange, RowChangeKind, RunMark};
+use crate::store::entry::{Entry, RowChange, RowChangeKind};
 use crate::store::graph::{self, Graph, Heads, Line};
 use crate::store::layout::{LEDGER, Layout};
 use crate::sys::{FileKind, Sys};
@@ -252,15 +252,6 @@ impl Journal {
     /// The attempts at a task since somebody touched it.
     pub fn attempts(&self, task: &str) -> Attempts {
         Attempts::of(&self.changes_of(task))
-    }
-
-    /// The runs that were begun: their tasks by their tokens. Cost: one pass.
-    pub fn runs_begun(&self) -> HashMap<u64, (String, RunMark)> {
-        let begun = self.entries_with(b"\"run\":{").filter_map(|entry| {
-            let mark = entry.run.filter(|mark| mark.attempt.is_some())?;
-            Some((mark.token, (entry.task?, mark)))
-        });
-        begun.collect()
     }
 
     /// The past of one task as it was before an operation.

@@ -203,11 +203,21 @@ pub fn now_standing(
     files: &Files,
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Suspended>> {
+    Ok(noticed(ctx, files, snapshot)?.standing)
+}
+
+/// What a reader notices. Whoever judges by the past gives the edits to the
+/// snapshot's journal.
+///
+/// # Errors
+/// `failed` where a file cannot be read.
+pub fn noticed(ctx: &Context, files: &Files, snapshot: &Snapshot<'_>) -> Result<Noticed> {
     let (sys, layout) = (&ctx.sys, &ctx.layout);
     let seen =
         Seen::look(sys, layout, files, ctx.checkpoint.clone(), Who::Reads, || snapshot.journal())?;
     let now = ctx.now(snapshot.journal()?.newest());
-    Ok(notice(ctx, snapshot, &seen, Entry::default, now)?.standing)
+    let blank = || Entry { ts: now.to_millis_string(), ..Entry::default() };
+    notice(ctx, snapshot, &seen, blank, now)
 }
 
 /// A code that is kept in a journal, as one of those known here.

@@ -1,0 +1,402 @@
+//! Runs of commands on tasks: claiming for one, keeping its lease, and what its
+//! end does to the task.
+//!
+//! Here: decisions, each one transaction. Not here: which run begins when
+//! (`watch::plan`), processes (`watch::keeper`). Invariants: nothing runs without
+//! a lease that was committed before; an end changes the task only under the very
+//! lease that the run was given; attempts are counted by the journal, on the line
+//! of the claim.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::tasks::{RowId, shell_word};
+use crate::model::actor::Actor;
+use crate::model::field::TaskField;
+use crate::model::operation::Operation;
+use crate::model::outcome::{Grant, Outcome};
+use crate::model::run::{Attempts, RunResult};
+use crate::model::task::Task;
+use crate::model::task_state::{Command, State};
+use crate::model::time::Timestamp;
+use crate::services::change::{self, Change, Decision};
+use crate::services::claim;
+use crate::services::config::{Runner, RunnerMatch};
+use crate::services::context::{AUTO, Context, Identity, Run};
+use crate::services::transition::{self, Case, Standing, standing};
+use crate::services::{hand_edits, queue};
+use crate::store::entry::RunMark;
+use crate::store::mirror::{self, LeaseMirror, MirrorChange};
+use crate::store::snapshot::{Files, Snapshot};
+use serde_json::Value;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// A task that a runner may work on now, as far as the ledger says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Free {
+    /// Its id.
+    pub task: String,
+    /// The runner, by its place in orch.yaml: the first that matches.
+    pub runner: usize,
+}
+
+/// A run that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The task.
+    pub task: String,
+    /// Its title.
+    pub title: String,
+    /// Its artifact, where it names one.
+    pub artifact: Option<String>,
+    /// The text of its detail section.
+    pub detail: Option<String>,
+    /// Who holds it.
+    pub actor: String,
+    /// The fencing token.
+    pub token: u64,
+    /// Which attempt this is.
+    pub attempt: u32,
+    /// How long the lease lasts unless it is renewed.
+    pub ttl: Duration,
+}
+
+/// What the end of a run does to its task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is handed in.
+    Submit,
+    /// It goes back where it came from, for another attempt.
+    Back {
+        /// How the run ended.
+        result: RunResult,
+        /// When the next attempt may begin.
+        not_before: Option<Timestamp>,
+        /// For the journal.
+        note: String,
+    },
+    /// It goes to FIX, for people.
+    Fix {
+        /// How the run ended.
+        result: RunResult,
+        /// For the notes.
+        note: String,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The task moved.
+    Moved,
+    /// Its command had moved it already: that is believed.
+    ByItself,
+    /// The lease is another's or gone: nothing was changed.
+    Gone,
+}
+
+/// Who acts for a runner; in a run, under its lease.
+///
+/// # Errors
+/// `usage` for an actor that is none, or that nobody may be.
+pub fn identity(runner: &Runner, run: Option<Run>) -> Result<Identity> {
+    let actor = Actor::parse(&runner.actor).filter(|a| !a.as_str().eq_ignore_ascii_case(AUTO));
+    let actor = actor.ok_or_else(|| {
+        Error::usage(format!("the runner `{}` cannot act as `{}`", runner.name, runner.actor))
+    })?;
+    Ok(Identity { actor, solo: false, explicit: true, run })
+}
+
+/// Makes a reader's snapshot know what was edited by hand and is not journalled.
+///
+/// # Errors
+/// `failed` where a file cannot be read.
+pub fn notice(ctx: &Context, files: &Files, snapshot: &mut Snapshot<'_>) -> Result<()> {
+    let noticed = hand_edits::noticed(ctx, files, snapshot)?;
+    snapshot.journal()?.notice(&noticed.external);
+    snapshot.standing = noticed.standing;
+    Ok(())
+}
+
+/// What runners could take, best first: of each task the first runner that
+/// matches. Cost: one pass over the ledger for each runner.
+///
+/// # Errors
+/// `failed` where journal or archives cannot be read.
+pub fn free(ctx: &Context, snapshot: &Snapshot<'_>, now: Timestamp) -> Result<Vec<Free>> {
+    let mut taken: HashSet<RowId> = HashSet::new();
+    let mut found: Vec<(RowId, usize)> = Vec::new();
+    for (index, runner) in ctx.settings.watch.runners.iter().enumerate() {
+        let who = identity(runner, None)?;
+        let rows = queue::candidates(ctx, snapshot, &who, now, &|_| false, &HashSet::new())?;
+        for row in rows {
+            if matches(&runner.matches, &snapshot.tasks.task(row)) && taken.insert(row) {
+                found.push((row, index));
+            }
+        }
+    }
+    let zone = ctx.settings.zone();
+    found.sort_by_cached_key(|(row, _)| queue::rank(&zone, &snapshot.tasks.task(*row), *row));
+    let of = |(row, runner)| Free { task: snapshot.tasks.id(row).into_owned(), runner };
+    Ok(found.into_iter().map(of).collect())
+}
+
+/// Whether a runner takes a task of this kind. What is absent matches everything.
+pub fn matches(wanted: &RunnerMatch, task: &Task<'_>) -> bool {
+    let owner = wanted.owner.as_deref().is_none_or(|wanted| match task.owner.as_deref() {
+        None => wanted == "WORK",
+        Some(owner) => owner.eq_ignore_ascii_case(wanted),
+    });
+    let state = task.state.as_deref().is_some_and(|s| wanted.state.iter().any(|w| w == s));
+    let id = wanted.id.as_deref().is_none_or(|glob| {
+        globset::Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(&*task.id))
+    });
+    let attr = || wanted.attr.iter().all(|(key, value)| task.word(key) == Some(value.as_str()));
+    owner && state && id && attr()
+}
+
+/// The runs that hold a lease, wherever they run: task and token.
+///
+/// # Errors
+/// `failed` where the journal cannot be read.
+pub fn running(snapshot: &Snapshot<'_>) -> Result<Vec<(String, u64)>> {
+    let journal = snapshot.journal()?;
+    let doing = snapshot.tasks.rows().filter(|row| {
+        snapshot.tasks.cell(*row, TaskField::State).as_deref() == Some(State::Doing.as_str())
+    });
+    let of = |row| {
+        let task = snapshot.tasks.id(row).into_owned();
+        let token = journal.attempts(&task).running?;
+        Some((task, token))
+    };
+    Ok(doing.filter_map(of).collect())
+}
+
+/// Whether the lease of a run is still its own.
+///
+/// # Errors
+/// `failed` where the journal cannot be read.
+pub fn is_held(ctx: &Context, snapshot: &Snapshot<'_>, who: &Identity) -> Result<bool> {
+    let Some(run) = &who.run else { return Ok(false) };
+    let case = match Case::of(snapshot, &run.task) {
+        Ok(case) => case,
+        Err(e) if e.kind == ErrorKind::Failed => return Err(e),
+        Err(_) => return Ok(false),
+    };
+    Ok(matches!(standing(ctx, who, &case, Some(run.token)), Ok(Standing::Holder)))
+}
+
+/// Claims a task for a runner. `made` is called before the claim is committed, so
+/// that no claim of a run stands without a record of it; it may be called again
+/// with another token.
+///
+/// # Errors
+/// What `claim` says; `not_allowed` where the task is not to be run now, with the
+/// reason.
+pub fn start(
+    ctx: &Context,
+    runner: &Runner,
+    task: &str,
+    max_parallel: usize,
+    made: &dyn Fn(&Claimed) -> Result<()>,
+) -> Result<Claimed> {
+    let who = identity(runner, None)?;
+    let change =
+        Change { command: "claim", who: who.clone(), note: None, dry_run: false, op_id: None };
+    let claimed = RefCell::new(None);
+    let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
+        claimed.take();
+        let attempt = may_start(ctx, snapshot, &who, runner, task, max_parallel, now)?;
+        let request = claim::Request { ids: vec![task.to_owned()], ..claim::Request::default() };
+        let mut decision = claim::claim(ctx, snapshot, &who, &request, now)?;
+        let Some(Grant { token: Some(token), ttl_secs, .. }) = decision.outcome.lease else {
+            return Err(Error::new(ErrorKind::Held, format!("`{task}` is held already")));
+        };
+        decision.run = Some(RunMark {
+            token,
+            runner: Some(runner.name.clone()),
+            attempt: Some(attempt),
+            ..RunMark::default()
+        });
+        let row = snapshot.tasks.task(snapshot.tasks.find(task)?);
+        let text = |cell: &Option<std::borrow::Cow<'_, str>>| cell.as_deref().map(str::to_owned);
+        let detail = snapshot.tasks.section(task).map(|(_, text)| {
+            snapshot.tasks.grid().text().get(text).unwrap_or_default().trim().to_owned()
+        });
+        let run = Claimed {
+            task: task.to_owned(),
+            title: text(&row.title).unwrap_or_default(),
+            artifact: text(&row.artifact),
+            detail: detail.filter(|text| !text.is_empty()),
+            actor: who.actor.to_string(),
+            token,
+            attempt,
+            ttl: Duration::from_secs(ttl_secs),
+        };
+        made(&run)?;
+        claimed.replace(Some(run));
+        Ok(decision)
+    };
+    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    claimed.into_inner().ok_or_else(|| Error::new(ErrorKind::Failed, "nothing was claimed"))
+}
+
+/// Under the ledger's lock: whether a run may begin, and which attempt it is.
+fn may_start(
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    who: &Identity,
+    runner: &Runner,
+    task: &str,
+    max_parallel: usize,
+    now: Timestamp,
+) -> Result<u32> {
+    let no = |why: String| {
+        Err(Error::not_allowed(why).about(task).hint(format!("orch show {}", shell_word(task))))
+    };
+    if ctx.flags_in_force(snapshot.flags).freeze {
+        return no("FREEZE is on: nothing is started".to_owned());
+    }
+    let running = running(snapshot)?.len();
+    if running >= max_parallel {
+        return no(format!("{running} runs are going on, and `max_parallel` is {max_parallel}"));
+    }
+    let rows = queue::candidates(ctx, snapshot, who, now, &|_| false, &HashSet::new())?;
+    let row = snapshot.tasks.find(task)?;
+    if !rows.contains(&row) || !matches(&runner.matches, &snapshot.tasks.task(row)) {
+        return no(format!("`{task}` is not for the runner `{}` just now", runner.name));
+    }
+    let attempts = snapshot.journal()?.attempts(task);
+    match wait(&attempts, runner, now) {
+        Some(why) => no(format!("`{task}`: {why}")),
+        None => Ok(attempts.used + 1),
+    }
+}
+
+/// Why a free task is not run again now.
+pub fn wait(attempts: &Attempts, runner: &Runner, now: Timestamp) -> Option<String> {
+    if !attempts.has_left(runner.retries.max) {
+        let how = attempts.last.map_or_else(String::new, |last| format!(", the last: {last}"));
+        return Some(format!(
+            "{} attempts are used up{how}; somebody must touch it first",
+            attempts.used
+        ));
+    }
+    let until = attempts.not_before.filter(|until| now < *until)?;
+    Some(format!("the next attempt begins at {}", until.ceil_seconds()))
+}
+
+/// Renews the leases of runs in one operation, in the name of whoever watches.
+/// Gives those that were not: their leases are gone.
+///
+/// # Errors
+/// What [`change::run`] says: nothing was renewed then.
+pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Vec<u64>> {
+    let change =
+        Change { command: "renew", who: who.clone(), note: None, dry_run: false, op_id: None };
+    let gone = RefCell::new(Vec::new());
+    let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
+        gone.borrow_mut().clear();
+        let mut decision = Decision::new(Outcome::default());
+        for (run, actor) in runs {
+            let holder = Identity {
+                actor: actor.clone(),
+                solo: false,
+                explicit: true,
+                run: Some(run.clone()),
+            };
+            if !is_held(ctx, snapshot, &holder)? {
+                gone.borrow_mut().push(run.token);
+                continue;
+            }
+            let case = Case::of(snapshot, &run.task)?;
+            renew_one(ctx, &case, run, actor, now, &mut decision);
+        }
+        decision.outcome.already = decision.operations.is_empty();
+        Ok(decision)
+    };
+    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    Ok(gone.into_inner())
+}
+
+fn renew_one(
+    ctx: &Context,
+    case: &Case<'_>,
+    run: &Run,
+    actor: &Actor,
+    now: Timestamp,
+    decision: &mut Decision,
+) {
+    let ttl = ctx.settings.leases.ttl;
+    let (draft, _) = claim::extend(case, ttl, now);
+    let mirrored = mirror::read(&ctx.sys, &ctx.layout, &run.task);
+    if let Some(mirrored) = mirrored.filter(|mirrored| mirrored.token == run.token) {
+        let mirrored = LeaseMirror { owner: actor.to_string(), ttl_sec: ttl.as_secs(), ..mirrored };
+        decision.mirrors.push(MirrorChange::Write(mirrored));
+    }
+    let operation = Operation::SetTask { id: run.task.clone(), cells: draft.into_cells() };
+    decision.operations.push(operation);
+}
+
+/// Writes the end of a run into the ledger, under its lease.
+///
+/// # Errors
+/// What [`change::run`] says: nothing was changed then, and trying again is
+/// sensible.
+pub fn finish(ctx: &Context, who: &Identity, verdict: &Verdict, mark: &RunMark) -> Result<Settled> {
+    let Some(run) = &who.run else { return Ok(Settled::Gone) };
+    let (command, note, journal_note) = match verdict {
+        Verdict::Submit => (Command::Submit, None, None),
+        Verdict::Back { note, .. } => (Command::Release, None, Some(note.clone())),
+        Verdict::Fix { note, .. } => (Command::GiveUp, Some(note.clone()), None),
+    };
+    let change = Change {
+        command: command.verb(),
+        who: who.clone(),
+        note: journal_note,
+        dry_run: false,
+        op_id: None,
+    };
+    let settled = Cell::new(Settled::Moved);
+    let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
+        settled.set(Settled::Moved);
+        if !is_held(ctx, snapshot, who)? {
+            let journal = snapshot.journal()?;
+            let history = journal.history(&run.task);
+            let own = history.leases.iter().find(|lease| lease.token == Some(run.token));
+            let by_itself = own.is_some_and(|lease| {
+                lease.ended == Some(crate::model::history::LeaseEnd::ByHolder)
+            });
+            settled.set(if by_itself { Settled::ByItself } else { Settled::Gone });
+            return Ok(Decision::new(Outcome::default()));
+        }
+        let request = transition::Request {
+            ids: vec![run.task.clone()],
+            token: Some(run.token),
+            note: note.clone(),
+            ..transition::Request::default()
+        };
+        let mut decision = transition::decide(ctx, snapshot, who, command, &request, now)?;
+        decision.run = Some(mark.clone());
+        Ok(decision)
+    };
+    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    Ok(settled.get())
+}
+
+/// Takes expired leases back, as `orch reap` does. Gives their tasks.
+///
+/// # Errors
+/// What [`change::run`] says.
+pub fn reap(ctx: &Context, who: &Identity) -> Result<Vec<String>> {
+    let change =
+        Change { command: "reap", who: who.clone(), note: None, dry_run: false, op_id: None };
+    let reaped = RefCell::new(Vec::new());
+    let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
+        let decision = claim::reap(ctx, snapshot, who, &transition::Request::default(), now)?;
+        reaped.borrow_mut().clone_from(&decision.outcome.reaped);
+        Ok(decision)
+    };
+    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    Ok(reaped.into_inner())
+}
