@@ -158,7 +158,9 @@ impl Attempts {
                     so_far.used = so_far.used.saturating_sub(u32::from(taken));
                 }
                 None => {
-                    so_far = Self::default();
+                    // Who only writes a note takes no lease away.
+                    let running = so_far.running.filter(|_| change.holder.is_none());
+                    so_far = Self { running, ..Self::default() };
                 }
             }
         }

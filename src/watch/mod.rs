@@ -11,9 +11,13 @@
 //! again. Invariant: a command runs only under a lease that was committed before
 //! it was started, and is ended before that lease is anybody else's.
 
+// pub mod dispatcher;
+pub mod event;
 pub mod keeper;
 pub mod log;
 pub mod metrics;
 pub mod monitor;
 pub mod notify;
+pub mod plan;
+pub mod runner;
 pub mod schedule;

@@ -1,0 +1,138 @@
+//! Runs that a dead watch left: taken over, or ended.
+//!
+//! ```text
+//!   another's, and it lives (its lock is held) ─▶ leave it
+//!   of another host, or another container      ─▶ leave it to its lease
+//!   it wrote its end                           ─▶ settle it
+//!   its keeper lives                           ─▶ take it over
+//!   its keeper is gone                         ─▶ end what is left; lost
+//! ```
+//!
+//! Invariant: nothing is signalled but a process whose machine and start time are
+//! those that were written down, and processes that carry the run's own token.
+
+use super::going::{Going, Why};
+use super::Dispatcher;
+use crate::services::context::Run;
+use crate::services::runs;
+use crate::store::runs::{self as folders, Record, RunDir, Stop};
+use crate::watch::event::{Event, Kind};
+
+impl Dispatcher<'_> {
+    /// Looks at the folders of all runs.
+    pub(super) fn recover(&mut self) {
+        let found = folders::all(&self.sys, &self.ctx.layout).unwrap_or_default();
+        for dir in found {
+            self.consider(dir);
+        }
+    }
+
+    /// Looks at the folders of runs that hold leases and are not ours.
+    pub(super) fn recover_of(&mut self, running: &[(String, u64)]) {
+        let strange: Vec<_> =
+            running.iter().filter(|(_, token)| !self.runs.contains_key(token)).collect();
+        for (task, token) in strange {
+            let dir = RunDir::at(&self.ctx.layout, task, &token.to_string());
+            self.consider(dir);
+        }
+    }
+
+    fn consider(&mut self, dir: RunDir) {
+        let sys = &self.sys;
+        if dir.is_settled(sys) {
+            return;
+        }
+        let Some(record) = dir.read_record(sys) else { return };
+        if record.host != sys.env.host() || self.runs.contains_key(&record.token) {
+            return;
+        }
+        let here = sys.process.machine();
+        if same_boot(&record.machine, &here) && record.machine != here {
+            return;
+        }
+        let Ok(Some(ours)) = dir.lock(sys) else { return };
+        // Another watch may have settled it between the two looks.
+        if dir.is_settled(sys) {
+            return;
+        }
+        if record.token == 0 {
+            // A schedule's: it needs nobody, and has its own time limit.
+            if dir.read_end(sys).is_some() || self.keeper(&dir).is_none() {
+                let _ = dir.settle(sys);
+            }
+            return;
+        }
+        let Some(runner) = self.runner_of(&record) else { return };
+        let run = Run { task: record.task.clone(), token: record.token };
+        let Ok(who) = runs::identity(&runner, Some(run)) else { return };
+        let mut going = Going {
+            name: record.task.clone(),
+            runner: Some(runner),
+            who,
+            attempt: record.attempt,
+            _ours: ours,
+            adopted: true,
+            is_held: true,
+            renew_at_ms: i64::MIN,
+            stop: dir.read_stop(sys).and_then(|stop| Why::parse(&stop.why)),
+            told: false,
+            ended: false,
+            settle_at_ms: None,
+            tries: 0,
+            dir,
+        };
+        let ended = going.dir.read_end(sys).is_some();
+        let keeper = if ended { None } else { self.keeper(&going.dir) };
+        let (message, keeper) = match keeper {
+            Some(process) => ("its keeper lives: taken over", Some(process)),
+            None if ended => ("it ended while nobody watched", None),
+            None => {
+                // One that is only just beginning must not begin.
+                let stop = Stop { why: "lost".to_owned(), kill_after_ms: 0 };
+                let _ = going.dir.write_stop(sys, &stop);
+                going.stop = None;
+                let token = going.token();
+                super::settle::end_rests(sys, &going.dir, &going.name, token);
+                ("its keeper is gone: what was left of it was ended", None)
+            }
+        };
+        going.ended = keeper.is_none();
+        let event = Event { message: message.to_owned(), ..going.event(Kind::Recovered) };
+        let key = record.token;
+        self.runs.insert(key, going);
+        match keeper {
+            Some(process) => self.wait_for(key, process),
+            None => self.ended(key),
+        }
+        self.tell(event);
+    }
+
+    /// The process that keeps a run, if it lives.
+    fn keeper(&self, dir: &RunDir) -> Option<Box<dyn crate::sys::Child>> {
+        let keeper = dir.read_process(&self.sys)?.keeper;
+        if keeper.machine != self.sys.process.machine() {
+            return None;
+        }
+        self.sys.process.attach(keeper.pid, keeper.start).ok()?
+    }
+
+    /// The runner of a run, by its name; as far as the record knows it where it is
+    /// no longer in orch.yaml.
+    fn runner_of(&self, record: &Record) -> Option<crate::services::config::Runner> {
+        let runners = &self.ctx.settings.watch.runners;
+        let known = runners.iter().find(|runner| runner.name == record.runner).cloned();
+        let mut runner = known.unwrap_or_else(|| crate::services::config::Runner {
+            name: record.runner.clone(),
+            run: record.argv.clone(),
+            ..crate::services::config::Runner::default()
+        });
+        runner.actor.clone_from(&record.actor);
+        Some(runner)
+    }
+}
+
+/// Whether two names of machines are of one boot; what differs then is the
+/// container, whose processes cannot be seen from here.
+fn same_boot(one: &str, other: &str) -> bool {
+    one.split('/').next() == other.split('/').next()
+}

@@ -1,0 +1,154 @@
+//! A run that goes on: what is known of it, and asking it to end.
+
+use super::Dispatcher;
+use crate::services::config::Runner;
+use crate::services::context::Identity;
+use crate::store::runs::{RunDir, Stop};
+use crate::sys::{LockFile, Signal};
+use crate::watch::event::{Event, Kind};
+use crate::watch::plan;
+use std::time::Duration;
+
+/// A run, from its claim until its outcome is in the ledger.
+pub(super) struct Going {
+    /// The task, or the schedule.
+    pub name: String,
+    /// Its runner, as it was when it began; none for a schedule.
+    pub runner: Option<Runner>,
+    /// Who acts for it, bound to its lease.
+    pub who: Identity,
+    /// Which attempt it is.
+    pub attempt: u32,
+    /// Its folder.
+    pub dir: RunDir,
+    /// As long as this is open, it is ours to settle.
+    pub _ours: Box<dyn LockFile>,
+    /// Whether another watch had begun it.
+    pub adopted: bool,
+    /// Whether its lease is its own, as far as is known.
+    pub is_held: bool,
+    /// When to renew: milliseconds since the start of the machine.
+    pub renew_at_ms: i64,
+    /// Why it was asked to end.
+    pub stop: Option<Why>,
+    /// Whether it has heard of that.
+    pub told: bool,
+    /// Whether its keeper has ended.
+    pub ended: bool,
+    /// When to write its outcome, where that failed before.
+    pub settle_at_ms: Option<i64>,
+    /// How often that failed.
+    pub tries: u32,
+}
+
+impl std::fmt::Debug for Going {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Going").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Why a run is ended by the watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its lease is gone.
+    Gone,
+    /// The watch ends.
+    Drain,
+}
+
+impl Why {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Gone => "lease gone",
+            Self::Drain => "drain",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Gone, Self::Drain].into_iter().find(|why| why.word() == word)
+    }
+}
+
+impl Going {
+    /// Its fencing token; none for a schedule.
+    pub fn token(&self) -> Option<u64> {
+        self.who.run.as_ref().map(|run| run.token)
+    }
+
+    /// As the plan sees it.
+    pub fn view(&self, key: u64) -> plan::Run {
+        plan::Run {
+            token: key,
+            has_lease: self.runner.is_some(),
+            is_held: self.is_held,
+            renew_at_ms: self.renew_at_ms,
+            is_ending: self.stop.is_some() || self.ended,
+        }
+    }
+
+    /// An event about it.
+    pub fn event(&self, kind: Kind) -> Event {
+        let of = self.runner.as_ref().map(|runner| runner.retries.max.saturating_add(1));
+        Event {
+            kind,
+            task: Some(self.name.clone()),
+            runner: self.runner.as_ref().map(|runner| runner.name.clone()),
+            attempt: of.map(|of| (self.attempt, of)),
+            ..Event::default()
+        }
+    }
+}
+
+impl Dispatcher<'_> {
+    /// Asks a run to end, and lets its keeper insist after that time (that of its
+    /// runner unless one is given). No time at all insists at once.
+    pub(super) fn end(&mut self, key: u64, why: Why, grace: Option<Duration>) {
+        let Some(going) = self.runs.get_mut(&key) else { return };
+        let now = grace == Some(Duration::ZERO);
+        if going.ended || (going.stop.is_some() && going.told && !now) {
+            return;
+        }
+        if going.stop.is_none() {
+            let event = Event { message: why.word().to_owned(), ..going.event(Kind::Ending) };
+            going.stop = Some(why);
+            self.tell(event);
+        }
+        let Some(going) = self.runs.get_mut(&key) else { return };
+        let given = going.runner.as_ref().map_or(self.ctx.settings.watch.grace, |r| r.grace);
+        let grace = grace.unwrap_or(given);
+        let kill_after_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let stop = Stop { why: why.word().to_owned(), kill_after_ms };
+        // Best effort: without it the keeper ends the run by its runner's grace.
+        let _ = going.dir.write_stop(&self.sys, &stop);
+        going.told = signal(&self.sys, &going.dir);
+        if now {
+            signal(&self.sys, &going.dir);
+        }
+    }
+
+    /// Asks those once more that had no keeper yet when they were to end.
+    pub(super) fn end_again(&mut self) {
+        for going in self.runs.values_mut() {
+            if going.stop.is_some() && !going.told && !going.ended {
+                going.told = signal(&self.sys, &going.dir);
+            }
+        }
+    }
+}
+
+/// Signals the keeper of a run; false where it has not yet said who it is.
+fn signal(sys: &crate::sys::Sys, dir: &RunDir) -> bool {
+    let Some(keeper) = dir.read_process(sys).map(|file| file.keeper) else { return false };
+    if keeper.machine != sys.process.machine() {
+        return true;
+    }
+    if let Ok(Some(mut process)) = sys.process.attach(keeper.pid, keeper.start) {
+        let _ = process.signal(Signal::Terminate);
+    }
+    true
+}
+
+/// `1 run`, `2 runs`.
+pub(super) fn count(runs: usize) -> String {
+    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
+}

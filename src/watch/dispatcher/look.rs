@@ -1,0 +1,163 @@
+//! Looking at the ledger, the settings and the clock, and what follows from it.
+//!
+//! Invariant: a look writes nothing.
+
+use super::{Dispatcher, LONGEST, Phase};
+use crate::error::{ErrorKind, Result};
+use crate::ledger::tasks::RowId;
+use crate::model::field::TaskField;
+use crate::model::task::Expiry;
+use crate::model::time::Timestamp;
+use crate::services::context::{Context, Mode};
+use crate::services::{queue, runs};
+use crate::store::checkpoint::Checkpoint;
+use crate::store::snapshot::{Files, Snapshot, Want};
+use crate::sys::Stat;
+use crate::watch::event::{Event, Kind};
+use crate::watch::plan::{self, Plan, View};
+use std::time::Duration;
+
+/// What the file system says of the files that matter: equal ones need no look.
+pub(super) type Marks = [Option<Stat>; 4];
+
+/// Where file events are heard, files are looked at so often all the same.
+const HEARING: u32 = 5;
+/// How often a run of another watch is looked at, which may have died.
+const OTHERS: Duration = Duration::from_secs(5);
+
+impl Dispatcher<'_> {
+    /// Whether to look: something happened, or the time has come. Costs the status
+    /// of four files.
+    pub(super) fn is_time_to_look(&mut self, files: bool) -> bool {
+        let now = self.sys.clock.boot_ms();
+        let due = self.dirty || self.look_at_ms <= now;
+        if files || due || self.poll_at_ms <= now {
+            let poll = self.ctx.settings.watch.poll;
+            let poll = if self.hears { poll.saturating_mul(HEARING) } else { poll };
+            self.poll_at_ms = self.after(poll);
+            let marks = self.marks();
+            if due || self.seen.as_ref() != Some(&marks) {
+                self.seen = Some(marks);
+                self.dirty = false;
+                return true;
+            }
+        }
+        false
+    }
+
+    fn marks(&self) -> Marks {
+        let layout = &self.ctx.layout;
+        let flags = layout.flags(&*self.sys.fs);
+        [layout.tasks(), layout.approvals(), flags, layout.settings()]
+            .map(|path| self.sys.fs.stat(&path).ok())
+    }
+
+    /// How long nothing happens by itself that this loop must do.
+    pub(super) fn until_next(&self) -> Duration {
+        let now = self.sys.clock.boot_ms();
+        let mut next = self.look_at_ms.min(self.poll_at_ms);
+        for going in self.runs.values() {
+            next = next.min(going.settle_at_ms.unwrap_or(i64::MAX));
+            if going.stop.is_some() && !going.told && !going.ended {
+                next = next.min(now + 20);
+            }
+        }
+        if let Phase::Draining(at) = self.phase
+            && self.runs.values().any(|going| going.stop.is_none())
+        {
+            next = next.min(at);
+        }
+        let left = u64::try_from(next.saturating_sub(now)).unwrap_or(0);
+        Duration::from_millis(left).min(LONGEST)
+    }
+
+    /// Reads everything and plans. With `explain` every task that waits is named.
+    pub(super) fn look(&mut self, explain: bool) -> Result<Plan> {
+        self.refresh()?;
+        let ctx = &self.ctx;
+        let files = Files::read(&self.sys, &ctx.layout, Want::All)?;
+        let mut snapshot = Snapshot::parse(&self.sys, &ctx.layout, &files)?;
+        runs::notice(ctx, &files, &mut snapshot)?;
+        let now = self.now(snapshot.journal()?.newest());
+        for going in self.runs.values_mut().filter(|going| going.runner.is_some()) {
+            going.is_held = runs::is_held(ctx, &snapshot, &going.who)?;
+        }
+        let open = self.phase == Phase::Open;
+        let free = if open { runs::free(ctx, &snapshot, now.wall)? } else { Vec::new() };
+        let running = runs::running(&snapshot)?;
+        let tokens: Vec<u64> = running.iter().map(|(_, token)| *token).collect();
+        let due = if open { self.due(now.wall) } else { super::Dues::default() };
+        let journal = snapshot.journal()?;
+        let view = View {
+            free: &free,
+            attempts: &|task| journal.attempts(task),
+            running: &tokens,
+            due: &due.now,
+            next_expiry: next_expiry(ctx, &snapshot, now.wall),
+            has_expired: queue::expired(ctx, &snapshot, now.wall).any(|row| once(&snapshot, row)),
+            frozen: ctx.flags_in_force(snapshot.flags).freeze,
+        };
+        let going: Vec<plan::Run> = self.runs.iter().map(|(key, g)| g.view(*key)).collect();
+        let paused = self
+            .failing
+            .iter()
+            .filter_map(|(runner, (_, until))| Some((runner.clone(), (*until)?)))
+            .collect();
+        let watch = &ctx.settings.watch;
+        let mut plan = plan::plan(&view, &going, watch, &paused, self.mode(), now, explain);
+        let mut sleep = plan.sleep.unwrap_or(LONGEST);
+        if let Some(next) = due.next {
+            let left = u64::try_from(next.since(now.wall)).unwrap_or(0);
+            sleep = sleep.min(Duration::from_millis(left));
+        }
+        if tokens.iter().any(|token| !self.runs.contains_key(token)) {
+            sleep = sleep.min(OTHERS);
+        }
+        plan.sleep = Some(sleep.min(LONGEST));
+        Ok(plan)
+    }
+
+    /// Reads the settings anew. Where they cannot be used the old ones stay, and
+    /// that is told once.
+    fn refresh(&mut self) -> Result<()> {
+        match Context::open(&self.sys, self.dir.clone(), Mode::Change) {
+            Ok(ctx) => {
+                if ctx.written != self.ctx.written || self.broken.take().is_some() {
+                    self.failing.clear();
+                    let message = "the settings were read anew".to_owned();
+                    self.tell(Event { kind: Kind::Reloaded, message, ..Event::default() });
+                }
+                self.ctx = ctx;
+                Ok(())
+            }
+            Err(error) if error.kind == ErrorKind::Usage => {
+                self.ctx.checkpoint = Checkpoint::read(&self.sys, &self.ctx.layout);
+                let message = error.to_string();
+                if self.broken.as_ref() != Some(&message) {
+                    self.broken = Some(message.clone());
+                    let message = format!("{message}; the old settings stay in force");
+                    self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// When the next lease expires, grace included.
+fn next_expiry(ctx: &Context, snapshot: &Snapshot<'_>, now: Timestamp) -> Option<Timestamp> {
+    let doing = snapshot.tasks.rows().filter(|row| {
+        snapshot.tasks.cell(*row, TaskField::State).as_deref() == Some("DOING")
+    });
+    let end = |row: RowId| match snapshot.tasks.task(row).lease()?.expiry {
+        Expiry::At(end) => Some(end.plus(ctx.settings.leases.grace)),
+        Expiry::Missing | Expiry::Malformed(_) => None,
+    };
+    doing.filter_map(end).filter(|end| *end > now).min()
+}
+
+/// Whether the id of a row stands once: `reap` leaves others to `check`.
+fn once(snapshot: &Snapshot<'_>, row: RowId) -> bool {
+    snapshot.tasks.rows_of(&snapshot.tasks.id(row)).len() == 1
+}

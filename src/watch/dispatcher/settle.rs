@@ -1,0 +1,330 @@
+//! The end of a run, and what that does to its task.
+//!
+//! Invariants: nothing but the lease decides whether an end counts; what could not
+//! be written is tried again until it is, or until the lease is another's.
+
+use super::Dispatcher;
+use super::going::{Going, Why};
+use crate::error::ErrorKind;
+use crate::model::run::{RunResult, backoff};
+use crate::model::secrets;
+use crate::model::time::Timestamp;
+use crate::services::config::Runner;
+use crate::services::runs::{self, Settled, Verdict};
+use crate::store::entry::RunMark;
+use crate::store::journal::Journal;
+use crate::store::runs::{End, RunEnd};
+use crate::sys::Signal;
+use crate::watch::event::{Event, Kind};
+use std::time::Duration;
+
+/// So many commands in a row that cannot be started, and their runner rests.
+const BREAKER: u32 = 5;
+/// How many of the last lines go into the notes of a task that is given up.
+const NOTE_LINES: usize = 3;
+/// And how many characters of them.
+const NOTE_CHARS: usize = 300;
+/// Between two attempts to write an outcome, at first; it doubles.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// The end of a run whose command, or keeper, could not be started.
+pub(super) fn not_started(token: u64, why: String, now_ms: i64) -> RunEnd {
+    let at = Timestamp(now_ms).to_millis_string();
+    RunEnd {
+        token,
+        end: End::NotStarted(why),
+        started_at: at.clone(),
+        ended_at: at,
+        took_ms: 0,
+        stopped: None,
+        log_bytes: 0,
+        left_out: 0,
+    }
+}
+
+impl Dispatcher<'_> {
+    /// Hears that the keeper of a run ended.
+    pub(super) fn ended(&mut self, key: u64) {
+        if let Some(going) = self.runs.get_mut(&key) {
+            going.ended = true;
+            going.settle_at_ms = Some(i64::MIN);
+        }
+        self.dirty = true;
+    }
+
+    /// Writes the outcomes that are due.
+    pub(super) fn settle_due(&mut self) {
+        let now = self.sys.clock.boot_ms();
+        let due = |going: &Going| going.settle_at_ms.is_some_and(|at| at <= now);
+        let keys: Vec<u64> = self.runs.iter().filter(|(_, g)| due(g)).map(|(k, _)| *k).collect();
+        for key in keys {
+            self.settle(key);
+        }
+    }
+
+    fn settle(&mut self, key: u64) {
+        let Some(going) = self.runs.get(&key) else { return };
+        let end = going.dir.read_end(&self.sys);
+        if end.is_none() {
+            self.end_rests(key);
+        }
+        let Some(going) = self.runs.get(&key) else { return };
+        let result = result_of(end.as_ref(), going.stop.or_else(|| asked(end.as_ref())));
+        if let (Some(result), Some(runner)) = (result, going.runner.clone()) {
+            self.count_starts(&runner, result, end.as_ref());
+        }
+        let Some(going) = self.runs.get(&key) else { return };
+        let took_ms = end.as_ref().map(|end| end.took_ms);
+        let (moved, word) = match (going.runner.is_some(), result) {
+            (true, Some(result)) => match self.write(going, result, end.as_ref()) {
+                Ok(outcome) => outcome,
+                Err(error) if is_final(error.kind) => {
+                    self.trouble(&error);
+                    (false, error.message)
+                }
+                Err(error) => {
+                    self.trouble(&error);
+                    return self.settle_later(key);
+                }
+            },
+            (false, Some(_)) => (true, "schedule".to_owned()),
+            (_, None) => (false, "its lease was gone; nothing was changed".to_owned()),
+        };
+        let Some(going) = self.runs.remove(&key) else { return };
+        let _ = going.dir.settle(&self.sys);
+        let kind = if moved { Kind::Ended } else { Kind::Ending };
+        let event = Event {
+            result: result.map(|result| result.to_string()),
+            took_ms,
+            message: word,
+            ..going.event(if kind == Kind::Ending { Kind::Ended } else { kind })
+        };
+        crate::store::runs::prune(&self.sys, &self.ctx.layout, &going.name);
+        self.tell(event);
+        self.dirty = true;
+    }
+
+    fn settle_later(&mut self, key: u64) {
+        let tries = self.runs.get(&key).map_or(0, |going| going.tries);
+        let at = self.after(TRY_AGAIN.saturating_mul(1 << tries.min(6)));
+        if let Some(going) = self.runs.get_mut(&key) {
+            going.tries += 1;
+            going.settle_at_ms = Some(at);
+        }
+    }
+
+    /// Writes an outcome under the run's lease. Gives whether the task moved, and
+    /// where to.
+    fn write(
+        &self,
+        going: &Going,
+        result: RunResult,
+        end: Option<&RunEnd>,
+    ) -> crate::error::Result<(bool, String)> {
+        let (Some(runner), Some(token)) = (&going.runner, going.token()) else {
+            return Ok((false, String::new()));
+        };
+        let journal = Journal::read(&self.sys, &self.ctx.layout)?;
+        let attempts = journal.attempts(&going.name);
+        let now = self.ctx.now(journal.newest());
+        let verdict = if result == RunResult::Ok {
+            Verdict::Submit
+        } else if result.counts() && !attempts.has_left(runner.retries.max) {
+            Verdict::Fix { result, note: self.last_words(going, result, attempts.used, end) }
+        } else {
+            let not_before = result.counts().then(|| {
+                let mut draw = [0; 8];
+                self.sys.entropy.fill(&mut draw);
+                let retries = &runner.retries;
+                let draw = u64::from_be_bytes(draw);
+                now.plus(backoff(attempts.used, retries.backoff, retries.max_backoff, draw))
+            });
+            let note = format!("{}: {}", runner.name, say(result, end));
+            Verdict::Back { result, not_before, note }
+        };
+        let mark = RunMark {
+            token,
+            runner: Some(runner.name.clone()),
+            took_ms: end.map(|end| end.took_ms),
+            adopted: going.adopted,
+            ..RunMark::default()
+        };
+        let settled = runs::finish(&self.ctx, &going.who, &verdict, &mark)?;
+        Ok(match (settled, &verdict) {
+            (Settled::ByItself, _) => (true, "its command had moved the task by itself".to_owned()),
+            (Settled::Gone, _) => (false, "its lease was gone; nothing was changed".to_owned()),
+            (Settled::Moved, Verdict::Submit) => (true, "handed in".to_owned()),
+            (Settled::Moved, Verdict::Fix { .. }) => {
+                (true, format!("given up after {} attempts: FIX", attempts.used))
+            }
+            (Settled::Moved, Verdict::Back { not_before: None, .. }) => (true, "given back".to_owned()),
+            (Settled::Moved, Verdict::Back { not_before: Some(at), .. }) => {
+                (true, format!("given back; again from {}", at.ceil_seconds()))
+            }
+        })
+    }
+
+    /// For the notes of a task that is given up: how, and the last lines. A word
+    /// with `=` in it would be an attribute of the task, and a secret is none of
+    /// the ledger's business.
+    fn last_words(
+        &self,
+        going: &Going,
+        result: RunResult,
+        attempts: u32,
+        end: Option<&RunEnd>,
+    ) -> String {
+        let runner = going.runner.as_ref().map_or("", |runner| &runner.name);
+        let tail = going.dir.tail(&self.sys, 16 << 10);
+        let tail = String::from_utf8_lossy(&tail);
+        let mut note = format!("{runner}: {} attempts, the last: {}", attempts, say(result, end));
+        let lines = last_lines(&tail);
+        if !lines.is_empty() {
+            note.push_str(": ");
+            note.push_str(&lines);
+        }
+        note
+    }
+
+    /// Ends what a run left behind whose keeper died.
+    pub(super) fn end_rests(&self, key: u64) {
+        let Some(going) = self.runs.get(&key) else { return };
+        end_rests(&self.sys, &going.dir, &going.name, going.token());
+    }
+
+    /// A runner whose commands cannot be started rests after a while, so that it
+    /// does not use up the attempts of every task.
+    fn count_starts(&mut self, runner: &Runner, result: RunResult, end: Option<&RunEnd>) {
+        if result != RunResult::NotStarted {
+            self.failing.remove(&runner.name);
+            return;
+        }
+        let now = Timestamp(self.now_ms());
+        let (times, until) = self.failing.entry(runner.name.clone()).or_default();
+        *times += 1;
+        if *times < BREAKER {
+            return;
+        }
+        let rest = runner.retries.max_backoff.max(Duration::from_secs(1));
+        let until = *until.insert(now.plus(rest));
+        let why = say(result, end);
+        let message = format!("{why}; next try at {}", until.ceil_seconds());
+        let runner = Some(runner.name.clone());
+        self.tell(Event { kind: Kind::Paused, runner, message, ..Event::default() });
+    }
+}
+
+/// Ends a command whose keeper died, and whatever it started.
+pub(super) fn end_rests(
+    sys: &crate::sys::Sys,
+    dir: &crate::store::runs::RunDir,
+    task: &str,
+    token: Option<u64>,
+) {
+    let Some(token) = token else { return };
+    let here = sys.process.machine();
+    let command = dir.read_process(sys).and_then(|file| file.command);
+    let group = command.filter(|c| c.machine == here).map(|c| (c.pid, c.start));
+    let token = token.to_string();
+    let marks = [("ORCH_TASK_ID", task), ("ORCH_LEASE_TOKEN", token.as_str())];
+    let _ = sys.process.end_strays(group, &marks, Signal::Kill);
+}
+
+/// Why its keeper says that it was ended.
+fn asked(end: Option<&RunEnd>) -> Option<Why> {
+    Why::parse(end?.stopped.as_deref()?)
+}
+
+/// How a run ended; none where that is of no account, because its lease was gone.
+fn result_of(end: Option<&RunEnd>, stop: Option<Why>) -> Option<RunResult> {
+    let result = match end.map(|end| &end.end) {
+        None => RunResult::Lost,
+        Some(End::Exit(code)) => RunResult::of_code(*code),
+        Some(End::Signal(signal)) => RunResult::Signal(*signal),
+        Some(End::TimedOut) => RunResult::TimedOut,
+        // Nobody renewed it: whoever should have was stopped, or could not.
+        Some(End::LeaseEnded) => RunResult::Lost,
+        Some(End::Stopped) => RunResult::Drained,
+        Some(End::NotStarted(_)) => RunResult::NotStarted,
+    };
+    match stop {
+        Some(Why::Gone) => None,
+        Some(Why::Drain) if result != RunResult::Ok => Some(RunResult::Drained),
+        Some(Why::Drain) | None => Some(result),
+    }
+}
+
+/// In words, with the system's own where the command could not be started.
+fn say(result: RunResult, end: Option<&RunEnd>) -> String {
+    match end.map(|end| &end.end) {
+        Some(End::NotStarted(why)) => format!("not started: {why}"),
+        Some(End::LeaseEnded) => "ended: its lease could not be renewed".to_owned(),
+        _ => result.to_string(),
+    }
+}
+
+/// Whether trying again cannot help.
+fn is_final(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotAllowed | ErrorKind::LeaseLost | ErrorKind::Held)
+}
+
+/// The last lines of an output, as words for a cell.
+fn last_lines(tail: &str) -> String {
+    let redacted = secrets::redact(tail);
+    let lines: Vec<String> = redacted
+        .lines()
+        .map(plain)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let last = lines.len().saturating_sub(NOTE_LINES);
+    let text = lines[last..].join(" / ");
+    let skip = text.chars().count().saturating_sub(NOTE_CHARS);
+    text.chars().skip(skip).collect()
+}
+
+/// One line without what a terminal would obey and without attributes.
+fn plain(line: &str) -> String {
+    let shown: String = line
+        .chars()
+        .filter(|c| crate::model::value::refused_char(&c.to_string()).is_none())
+        .collect();
+    shown.replace('=', " = ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(end: End) -> RunEnd {
+        RunEnd { end, ..not_started(1, String::new(), 0) }
+    }
+
+    #[test]
+    fn an_end_counts_by_why_it_came() {
+        let of = |e: Option<End>, stop| result_of(e.map(end).as_ref(), stop);
+        assert_eq!(of(Some(End::Exit(0)), None), Some(RunResult::Ok));
+        assert_eq!(of(Some(End::Exit(75)), None), Some(RunResult::Later));
+        assert_eq!(of(Some(End::Exit(3)), None), Some(RunResult::Failed(3)));
+        assert_eq!(of(Some(End::LeaseEnded), None), Some(RunResult::Lost));
+        assert_eq!(of(None, None), Some(RunResult::Lost));
+        // Done in the time that a drain gives is done.
+        assert_eq!(of(Some(End::Exit(0)), Some(Why::Drain)), Some(RunResult::Ok));
+        assert_eq!(of(Some(End::Signal(15)), Some(Why::Drain)), Some(RunResult::Drained));
+        for e in [End::Exit(0), End::Exit(1), End::Stopped] {
+            assert_eq!(of(Some(e), Some(Why::Gone)), None);
+        }
+    }
+
+    #[test]
+    fn last_words_fit_a_cell_and_set_nothing() {
+        let tail = "one\r\n\u{1b}[31mtwo\u{1b}[0m\n\npriority=CRITICAL depends=999\nthe end\u{202e}\n";
+        assert_eq!(
+            last_lines(tail),
+            "[31mtwo[0m / priority = CRITICAL depends = 999 / the end"
+        );
+        assert_eq!(last_lines(""), "");
+        let long = "x".repeat(5000);
+        assert_eq!(last_lines(&long).chars().count(), NOTE_CHARS);
+        assert!(crate::model::value::attribute(&last_lines(tail), "priority").is_none());
+    }
+}

@@ -1,0 +1,300 @@
+//! Beginning runs, keeping their leases, taking expired ones back.
+
+use super::going::Going;
+use super::{Dispatcher, Wake};
+use crate::error::{ErrorKind, Result};
+use crate::model::actor::Actor;
+use crate::model::time::Timestamp;
+use crate::services::config::Runner;
+use crate::services::context::{Identity, Run};
+use crate::services::runs::{self, Claimed};
+use crate::store::runs::{Deadline, Record, RunDir};
+use crate::sys::{Child, LockFile, Own};
+use crate::watch::event::{Event, Kind};
+use crate::watch::plan::Due;
+use crate::watch::runner;
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// A run is renewed when this part of its lease has passed.
+const RENEW: u32 = 3;
+/// Between two attempts at a renewal that did not succeed.
+const RENEW_AGAIN: Duration = Duration::from_secs(2);
+/// A schedule's command that takes longer than this is ended.
+const SCHEDULE_LIMIT: Duration = Runner::TIMEOUT;
+
+/// A folder with the lock that makes it ours.
+type Made = (RunDir, Box<dyn LockFile>, Vec<(OsString, OsString)>);
+
+impl Dispatcher<'_> {
+    /// Claims a task and starts its command.
+    pub(super) fn start(&mut self, task: &str, index: usize) {
+        let Some(runner) = self.ctx.settings.watch.runners.get(index).cloned() else { return };
+        let made: RefCell<Option<Made>> = RefCell::new(None);
+        let from = self.sys.clock.boot_ms();
+        let make = |claimed: &Claimed| {
+            // Of an attempt that came to nothing: its token was never given.
+            if let Some((dir, ..)) = made.take() {
+                dir.remove(&self.sys);
+            }
+            made.replace(Some(self.make(&runner, claimed)?));
+            Ok(())
+        };
+        let limit = self.ctx.settings.watch.max_parallel as usize;
+        let limit = limit.saturating_sub(self.others());
+        let claimed = runs::start(&self.ctx, &runner, task, limit, &make);
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                if let Some((dir, ..)) = made.take() {
+                    dir.remove(&self.sys);
+                }
+                // Somebody was quicker, or it is not to be run any more: the next
+                // look says so too.
+                if !is_no(error.kind) {
+                    self.trouble(&error);
+                }
+                return;
+            }
+        };
+        let Some((dir, ours, env)) = made.take() else { return };
+        let run = Run { task: claimed.task.clone(), token: claimed.token };
+        let Ok(who) = runs::identity(&runner, Some(run)) else { return };
+        let key = claimed.token;
+        let mut going = Going {
+            name: claimed.task.clone(),
+            runner: Some(runner),
+            who,
+            attempt: claimed.attempt,
+            dir,
+            _ours: ours,
+            adopted: false,
+            is_held: true,
+            renew_at_ms: from + ms(claimed.ttl / RENEW),
+            stop: None,
+            told: false,
+            ended: false,
+            settle_at_ms: None,
+            tries: 0,
+        };
+        let deadline = Deadline { machine: self.sys.process.machine(), at_ms: from + ms(claimed.ttl) };
+        let spawned = going
+            .dir
+            .write_lease(&self.sys, &deadline)
+            .map_err(|e| e.to_string())
+            .and_then(|()| self.spawn(&going.dir, env));
+        match spawned {
+            Ok(child) => {
+                let event = Event { message: claimed.title, ..going.event(Kind::Started) };
+                self.wait_for(key, child);
+                self.runs.insert(key, going);
+                self.tell(event);
+            }
+            Err(why) => {
+                going.ended = true;
+                let _ = going.dir.write_end(&self.sys, &super::settle::not_started(key, why, self.now_ms()));
+                self.runs.insert(key, going);
+                self.ended(key);
+            }
+        }
+    }
+
+    /// Runs of this watch that hold no lease and yet take a place.
+    fn others(&self) -> usize {
+        self.runs.values().filter(|going| going.runner.is_none() || !going.is_held).count()
+    }
+
+    /// The folder of a run, with all that its keeper has to know.
+    fn make(&self, runner: &Runner, claimed: &Claimed) -> Result<Made> {
+        let dir = RunDir::create(&self.sys, &self.ctx.layout, &claimed.task, &claimed.token.to_string())?;
+        let Some(ours) = dir.lock(&self.sys)? else {
+            return Err(crate::error::Error::new(ErrorKind::Busy, "another watch has this run"));
+        };
+        let attempts = runner.retries.max.saturating_add(1);
+        let prompt = runner::prompt(claimed, attempts);
+        let record = Record {
+            task: claimed.task.clone(),
+            runner: runner.name.clone(),
+            actor: claimed.actor.clone(),
+            attempt: claimed.attempt,
+            token: claimed.token,
+            host: self.sys.env.host(),
+            machine: self.sys.process.machine(),
+            watch_pid: self.sys.env.pid(),
+            argv: runner::argv(runner, claimed, &prompt),
+            started_at: Timestamp(self.now_ms()).to_millis_string(),
+            timeout_ms: millis(runner.timeout),
+            grace_ms: millis(runner.grace),
+            max_log: runner.max_log,
+        };
+        dir.write_record(&self.sys, &record)?;
+        let root = &self.ctx.layout.root;
+        let env = runner::variables(self.sys.env.vars(), runner, claimed, &prompt, root);
+        Ok((dir, ours, env))
+    }
+
+    /// Runs the command of a schedule, if no other watch did.
+    pub(super) fn start_schedule(&mut self, due: &Due) {
+        let schedules = &self.ctx.settings.watch.schedules;
+        let Some(schedule) = schedules.iter().find(|s| s.name == due.name).cloned() else { return };
+        match crate::store::schedules::take(&self.sys, &self.ctx.layout, &due.name, due.at) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return self.trouble(&error),
+        }
+        self.schedules_run += 1;
+        // No token has this bit: those are milliseconds.
+        let key = (1 << 63) | self.schedules_run;
+        let begun = self.begin_schedule(&schedule.run, due, key);
+        if let Err(error) = begun {
+            self.trouble(&error);
+        }
+    }
+
+    fn begin_schedule(&mut self, run: &[String], due: &Due, key: u64) -> Result<()> {
+        let layout = &self.ctx.layout;
+        let dir = RunDir::create_for_schedule(&self.sys, layout, &due.name, due.at)?;
+        let Some(ours) = dir.lock(&self.sys)? else { return Ok(()) };
+        let record = Record {
+            task: due.name.clone(),
+            runner: String::new(),
+            actor: self.who.actor.to_string(),
+            attempt: 1,
+            token: 0,
+            host: self.sys.env.host(),
+            machine: self.sys.process.machine(),
+            watch_pid: self.sys.env.pid(),
+            argv: run.to_vec(),
+            started_at: Timestamp(self.now_ms()).to_millis_string(),
+            timeout_ms: millis(SCHEDULE_LIMIT),
+            grace_ms: millis(self.ctx.settings.watch.grace),
+            max_log: Runner::MAX_LOG,
+        };
+        dir.write_record(&self.sys, &record)?;
+        let mut env = runner::plain(self.sys.env.vars());
+        env.push(("ORCH_ROOT".into(), layout.root.clone().into()));
+        let who = Identity { run: None, ..self.who.clone() };
+        let mut going = Going {
+            name: due.name.clone(),
+            runner: None,
+            who,
+            attempt: 1,
+            dir,
+            _ours: ours,
+            adopted: false,
+            is_held: true,
+            renew_at_ms: i64::MAX,
+            stop: None,
+            told: false,
+            ended: false,
+            settle_at_ms: None,
+            tries: 0,
+        };
+        match self.spawn(&going.dir, env) {
+            Ok(child) => {
+                let message = format!("schedule, due {}", due.at.whole_seconds());
+                let event = Event { message, ..going.event(Kind::Started) };
+                self.wait_for(key, child);
+                self.runs.insert(key, going);
+                self.tell(event);
+            }
+            Err(why) => {
+                going.ended = true;
+                let _ = going.dir.write_end(&self.sys, &super::settle::not_started(0, why, self.now_ms()));
+                self.runs.insert(key, going);
+                self.ended(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the keeper of a run.
+    fn spawn(
+        &self,
+        dir: &RunDir,
+        env: Vec<(OsString, OsString)>,
+    ) -> std::result::Result<Box<dyn Child>, String> {
+        let args = vec!["__run".into(), dir.path().into()];
+        let own = Own { args, env, dir: self.ctx.layout.root.clone() };
+        self.sys.process.spawn_self(&own).map_err(|e| format!("its keeper: {e}"))
+    }
+
+    /// Hears of the end of a process.
+    pub(super) fn wait_for(&self, key: u64, mut child: Box<dyn Child>) {
+        let wake = self.wakes.0.clone();
+        std::thread::spawn(move || {
+            while matches!(child.wait(Duration::from_hours(1)), Ok(None)) {}
+            let _ = wake.send(Wake::Ended(key));
+        });
+    }
+
+    /// Renews the leases of runs, in one operation.
+    pub(super) fn renew(&mut self, keys: &[u64]) {
+        let of = |key: &u64| {
+            let who = &self.runs.get(key)?.who;
+            Some((who.run.clone()?, who.actor.clone()))
+        };
+        let leases: Vec<(Run, Actor)> = keys.iter().filter_map(of).collect();
+        let from = self.sys.clock.boot_ms();
+        let ttl = self.ctx.settings.leases.ttl;
+        match runs::renew(&self.ctx, &self.who, &leases) {
+            Ok(gone) => {
+                let deadline =
+                    Deadline { machine: self.sys.process.machine(), at_ms: from + ms(ttl) };
+                for key in keys {
+                    let Some(going) = self.runs.get_mut(key) else { continue };
+                    going.is_held = !gone.contains(key);
+                    going.renew_at_ms = from + ms(ttl / RENEW);
+                    if going.is_held {
+                        // Without it the keeper ends the run in time.
+                        let _ = going.dir.write_lease(&self.sys, &deadline);
+                    }
+                }
+            }
+            Err(error) => {
+                let again = self.after(RENEW_AGAIN.min(ttl / 12));
+                for key in keys {
+                    if let Some(going) = self.runs.get_mut(key) {
+                        going.renew_at_ms = again;
+                    }
+                }
+                self.trouble(&error);
+            }
+        }
+    }
+
+    /// Takes expired leases back.
+    pub(super) fn reap(&mut self) {
+        match runs::reap(&self.ctx, &self.who) {
+            Ok(tasks) => {
+                for task in tasks {
+                    let message = "its lease had expired".to_owned();
+                    let task = Some(task);
+                    self.tell(Event { kind: Kind::Reaped, task, message, ..Event::default() });
+                }
+            }
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.sys.clock.now_ms()
+    }
+}
+
+/// Whether an error says that somebody else has it or that it is not to be.
+fn is_no(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::NotAllowed | ErrorKind::Held | ErrorKind::ApprovalRequired
+    )
+}
+
+fn ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
