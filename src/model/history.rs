@@ -105,8 +105,6 @@ pub struct TaskHistory {
     pub held_from: Option<State>,
     /// The newest change of state.
     pub last_move: Option<LastMove>,
-    /// When this round of work began, if it is not the first.
-    pub round_since: Option<Timestamp>,
     /// The operation that this round of work began with, if it is not the first.
     pub round_by: Option<String>,
 }
@@ -116,7 +114,6 @@ pub struct TaskHistory {
 struct EndedRound {
     by: String,
     holders: Vec<String>,
-    since: Option<Timestamp>,
     since_by: Option<String>,
     /// The state that the operation came from, as it was written.
     state: String,
@@ -217,11 +214,9 @@ impl Fold {
             self.ended.push(EndedRound {
                 by: change.id.clone(),
                 holders: std::mem::take(&mut self.so_far.holders),
-                since: self.so_far.round_since,
                 since_by: self.so_far.round_by.take(),
                 state: was,
             });
-            self.so_far.round_since = Some(change.at);
             self.so_far.round_by = Some(change.id.clone());
         }
         self.so_far.last_move = Some(LastMove { from, to, actor: change.actor.clone() });
@@ -236,7 +231,6 @@ impl Fold {
         for holder in &since {
             self.remember(holder);
         }
-        self.so_far.round_since = round.since;
         self.so_far.round_by = round.since_by;
         self.revived.insert(change.id.clone());
         Some(round.state)
@@ -335,7 +329,7 @@ mod tests {
         changes.push(change(4, "CMD@eve", "fix", Some(("REVIEW", "FIX")), None));
         let history = TaskHistory::of(changes);
         assert!(history.holders.is_empty());
-        assert_eq!(history.round_since, Some(Timestamp(4)));
+        assert_eq!(history.round_by.as_deref(), Some("4"));
     }
 
     #[test]
@@ -393,13 +387,13 @@ mod tests {
         let mut changes = sent_back();
         changes.push(takes_back(4, "undo", 3, ("FIX", "REVIEW")));
         let history = TaskHistory::of(changes.clone());
-        assert_eq!((&history.holders[..], history.round_since), (&["WORK@ada".into()][..], None));
+        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
         changes.push(takes_back(5, "redo", 4, ("REVIEW", "FIX")));
         let history = TaskHistory::of(changes.clone());
-        assert_eq!((history.holders.len(), history.round_since), (0, Some(Timestamp(5))));
+        assert_eq!((history.holders.len(), history.round_by.as_deref()), (0, Some("5")));
         changes.push(takes_back(6, "undo", 3, ("FIX", "REVIEW")));
         let history = TaskHistory::of(changes);
-        assert_eq!((&history.holders[..], history.round_since), (&["WORK@ada".into()][..], None));
+        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
     }
 
     #[test]
@@ -418,16 +412,16 @@ mod tests {
         let mut changes = sent_back();
         changes[2] = change(3, "CMD@eve", "done", Some(("REVIEW", "DONE")), None);
         changes.push(change(4, "CMD@eve", "reopen", Some(("DONE", "PLAN")), None));
-        assert_eq!(TaskHistory::of(changes.clone()).round_since, Some(Timestamp(4)));
+        assert_eq!(TaskHistory::of(changes.clone()).round_by.as_deref(), Some("4"));
         changes.push(takes_back(5, "undo", 4, ("PLAN", "DONE")));
         let history = TaskHistory::of(changes);
-        assert_eq!((&history.holders[..], history.round_since), (&["WORK@ada".into()][..], None));
+        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
 
         let mut changes = sent_back();
         changes[2] = change(3, "CMD@eve", "drop", Some(("PLAN", "DROP")), None);
         changes.push(takes_back(4, "undo", 3, ("DROP", "PLAN")));
         let history = TaskHistory::of(changes);
-        assert_eq!((&history.holders[..], history.round_since), (&["WORK@ada".into()][..], None));
+        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
     }
 
     #[test]
@@ -442,11 +436,11 @@ mod tests {
         assert_eq!(TaskHistory::of(undone).holders, ["WORK@ada"]);
         changes.push(change(5, "CMD@eve", "reopen", Some(("", "PLAN")), None));
         let history = TaskHistory::of(changes.clone());
-        assert_eq!((history.holders.len(), history.round_since), (0, Some(Timestamp(5))));
+        assert_eq!((history.holders.len(), history.round_by.as_deref()), (0, Some("5")));
         assert_eq!(history.last_move.unwrap().from, Some(State::Done));
         changes.push(takes_back(6, "undo", 5, ("PLAN", "")));
         let history = TaskHistory::of(changes.clone());
-        assert_eq!((&history.holders[..], history.round_since), (&["WORK@ada".into()][..], None));
+        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
         changes.push(change(7, "CMD@eve", "reopen", Some(("", "PLAN")), None));
         assert_eq!(TaskHistory::of(changes).last_move.unwrap().from, Some(State::Done));
     }
