@@ -6,7 +6,7 @@
 
 use crate::services::context::Context;
 use crate::store::entry::sha256_hex;
-use crate::store::journal::{Journal, read};
+use crate::store::journal::Journal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,7 +51,5 @@ impl Outside {
 
 /// What the newest operation that wrote a file left there.
 fn journalled(ctx: &Context, name: &str) -> Option<String> {
-    let journal = Journal::read(&ctx.sys, &ctx.layout).ok()?;
-    let graph = journal.graph();
-    graph.lines().iter().rev().find_map(|line| read(*line).sha_out.remove(name))
+    Journal::read(&ctx.sys, &ctx.layout).ok()?.last_sha(name)
 }
