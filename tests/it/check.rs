@@ -293,6 +293,15 @@ fn whoever_held_the_task_cannot_have_decided() {
 }
 
 #[test]
+fn whoever_wrote_the_evidence_cannot_have_decided_however_little_it_says() {
+    let rows = approval("A1", "approved", "x.diff") + &approval("A2", "approved", "y.diff");
+    let ws = team(&task("1", "PLAN", "-"), &rows);
+    ws.write("x.diff", "---\nrequested_by: WORK@ada\nrequested_by: WORK@Eve\n---\n+x\n");
+    ws.write("y.diff", "---\nrequested_by: WORK@ada\n---\n+y\n");
+    assert_eq!(checked(&ws, ""), ["self-approval A1"]);
+}
+
+#[test]
 fn solo_waives_and_the_journal_says_so() {
     let ws = Workspace::new();
     let _ = ws.run("init").ok();

@@ -282,7 +282,8 @@ struct File {
     sha: String,
     /// Whether it says another hash of its diff than the diff has.
     contradicts_itself: bool,
-    author: Option<String>,
+    /// Everybody who wrote it, as far as it says so.
+    authors: Vec<String>,
     /// Line, column and kind of each secret in an added line.
     secrets: Vec<(usize, usize, &'static str)>,
     is_told: bool,
@@ -298,22 +299,15 @@ fn open(ground: Ground<'_>, name: &str, len: u64, is_unfinished: bool) -> Option
         Some(bytes) => bytes,
         None => ground.sys.fs.read(&path).ok()?,
     };
-    let mut file = File {
-        sha: sha256_hex(&bytes),
-        contradicts_itself: false,
-        author: None,
-        secrets: Vec::new(),
-        is_told: false,
-    };
     let text = String::from_utf8_lossy(&bytes);
-    if is_diff(name) {
-        file.secrets = added_secrets(&text);
-    }
-    if let Ok(parsed) = evidence::parse(&text) {
-        file.contradicts_itself = parsed.front.sha256 != diff_sha256(parsed.diff);
-        file.author = Some(parsed.front.requested_by).filter(|by| !by.is_empty());
-    }
-    Some(file)
+    Some(File {
+        sha: sha256_hex(&bytes),
+        contradicts_itself: evidence::parse(&text)
+            .is_ok_and(|parsed| parsed.front.sha256 != diff_sha256(parsed.diff)),
+        authors: evidence::authors(&text),
+        secrets: if is_diff(name) { added_secrets(&text) } else { Vec::new() },
+        is_told: false,
+    })
 }
 
 /// Secrets in the lines that a diff adds, wherever it stands in a text. Lines
@@ -379,10 +373,11 @@ fn inside_of(
         let help = "bring the former bytes back, or ask anew with `orch request`";
         tell(&EVIDENCE_ALTERED, row, message, help, found);
     }
-    if let Some(author) = &file.author
-        && row.approval.requested_by.as_deref() != Some(author)
-        && let Some(approver) = self_approval::decider(book, row)
-        && self_approval::is_same(book, &approver, author, Duty::Wrote)
+    let mut others =
+        file.authors.iter().filter(|by| row.approval.requested_by.as_deref() != Some(by.as_str()));
+    if let Some(approver) = self_approval::decider(book, row)
+        && let Some(author) =
+            others.find(|by| self_approval::is_same(book, &approver, by, Duty::Wrote))
     {
         let message =
             format!("`{approver}` decided about evidence that `{author}` wrote, the same person");
