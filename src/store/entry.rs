@@ -169,6 +169,13 @@ impl From<&RunMark> for PastRun {
     }
 }
 
+impl Subject {
+    /// SHA-256 of the evidence that a cell names, where that is what was recorded.
+    pub fn sha_for(&self, cell: &str) -> Option<&str> {
+        self.sha.as_deref().filter(|_| self.evidence.as_deref() == Some(cell))
+    }
+}
+
 /// What happened to one named lock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockChange {

@@ -249,10 +249,9 @@ fn is_the_same(
             None => Ok(()),
         };
     };
-    let recorded = snapshot.journal()?.subject_of(id).and_then(|subject| {
-        (subject.evidence.as_deref() == case.approval.evidence.as_deref()).then_some(subject.sha)?
-    });
-    if recorded.is_some_and(|sha| sha != stored.sha) {
+    let cell = case.approval.evidence.as_deref().unwrap_or_default();
+    let recorded = snapshot.journal()?.subject_of(id);
+    if recorded.is_some_and(|subject| subject.sha_for(cell).is_some_and(|sha| sha != stored.sha)) {
         return stale(format!(
             "the evidence `{}` of `{id}` was altered since it was asked for; a new `orch request` \
              records what is there now",

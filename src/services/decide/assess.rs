@@ -148,8 +148,7 @@ fn load(
         Err(error) => return Ok(Err(error.message)),
     };
     let recorded = snapshot.journal()?.subject_of(&case.approval.id);
-    let was = recorded.filter(|r| r.evidence.as_deref() == Some(cell)).and_then(|r| r.sha);
-    if was.is_some_and(|was| was != stored.sha) {
+    if recorded.is_some_and(|subject| subject.sha_for(cell).is_some_and(|sha| sha != stored.sha)) {
         let why = format!("the evidence `{}` was altered since it was asked for", stored.name);
         return Ok(Err(why));
     }

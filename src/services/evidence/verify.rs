@@ -112,12 +112,11 @@ pub fn one(ctx: &Context, snapshot: &Snapshot<'_>, id: &str) -> Result<Verified>
 
 fn examine(ctx: &Context, approval: &Approval<'_>, known: Option<&Subject>) -> Result<Verified> {
     let cell = approval.evidence.as_deref().unwrap_or_default();
-    let known = known.filter(|subject| subject.evidence.as_deref() == Some(cell));
     let mut verified = Verified {
         appr_id: approval.id.clone().into_owned(),
         path: cell.to_owned(),
         status: Status::Ok,
-        expected: known.and_then(|subject| subject.sha.clone()),
+        expected: known.and_then(|subject| subject.sha_for(cell)).map(str::to_owned),
         why: None,
         stored: None,
     };

@@ -190,8 +190,7 @@ fn tell(
 
 /// The hash that the journal has of what the row names.
 fn recorded<'b>(book: &'b Book<'_>, row: &ApprovalRow<'_, '_>, cell: &str) -> Option<&'b str> {
-    let subject = book.past().subject(&row.approval.id)?;
-    subject.sha.as_deref().filter(|_| subject.evidence.as_deref() == Some(cell))
+    book.past().subject(&row.approval.id)?.sha_for(cell)
 }
 
 // ---- what a cell looks like ------------------------------------------------
