@@ -91,6 +91,8 @@ impl std::error::Error for DiffError {}
 
 /// The mode of a symbolic link.
 const SYMLINK: u32 = 0o120_000;
+/// The mode of a submodule.
+pub const SUBMODULE: u32 = 0o160_000;
 
 impl FileDiff {
     /// Lines that come.

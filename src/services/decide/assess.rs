@@ -8,16 +8,13 @@ use super::source::Source;
 use super::{Judged, Verdict, standing, trial};
 use crate::error::Result;
 use crate::ledger::evidence::{Evidence, diff_sha256, parse};
-use crate::ledger::git_diff::{self, FileDiff};
+use crate::ledger::git_diff::{self, FileDiff, SUBMODULE};
 use crate::services::approvals::Case;
 use crate::services::config::OnFailure;
 use crate::services::context::Context;
 use crate::services::evidence::{self, Stored};
 use crate::store::snapshot::Snapshot;
 use std::collections::BTreeSet;
-
-/// The mode of a submodule.
-const SUBMODULE: u32 = 0o160_000;
 
 /// An approval that was judged, with what it was judged by.
 #[derive(Debug, Clone)]

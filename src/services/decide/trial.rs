@@ -9,13 +9,10 @@ use super::outside::Outside;
 use super::scratch::{Applied, Scratch};
 use super::source::Source;
 use crate::ledger::evidence::Evidence;
-use crate::ledger::git_diff::FileDiff;
+use crate::ledger::git_diff::{FileDiff, SUBMODULE};
 use crate::services::context::Context;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// The mode of a submodule.
-const SUBMODULE: u32 = 0o160_000;
 
 /// What is tried.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use super::content;
 use super::repository::{Objects, Repository, Scratch, Start, agrees, reach};
 use super::work_tree::{Change, listed};
 use crate::error::{Error, Result};
-use crate::ledger::git_diff::{self, FileDiff};
+use crate::ledger::git_diff::{self, FileDiff, SUBMODULE};
 use crate::model::evidence::MAX_BYTES;
 use crate::store::entry::sha256_hex;
 use crate::store::layout::Layout;
@@ -113,9 +113,8 @@ impl After {
         path: &str,
         files: &[FileDiff],
     ) -> Result<Option<String>> {
-        const COMMIT: u32 = 0o160_000;
         let is_it = |file: &&FileDiff| file.new.as_deref() == Some(path);
-        if files.iter().find(is_it).is_some_and(|file| file.new_mode == Some(COMMIT)) {
+        if files.iter().find(is_it).is_some_and(|file| file.new_mode == Some(SUBMODULE)) {
             return Ok(None);
         }
         match self {
