@@ -107,9 +107,9 @@ fn value_at(line: &str, flag: &str) -> Option<std::ops::Range<usize>> {
     if name.trim() != flag {
         return None;
     }
-    let value = rest.trim_end().trim_end_matches('`').trim();
-    let start = line.len() - rest.len() + (rest.len() - rest.trim_start().len());
-    Some(start..start + value.len())
+    let value = rest.trim_end().trim_end_matches('`');
+    let start = line.len() - rest.len() + (value.len() - value.trim_start().len());
+    Some(start..start + value.trim().len())
 }
 
 #[cfg(test)]
@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(Flags::parse(&new), Flags::OFF);
         assert_eq!(set(&new, "FREEZE", "on").unwrap(), new.replace("FREEZE=off", "FREEZE=on"));
         assert_eq!(set(&new, "FREEZE", "off"), None);
-        assert_eq!(set("FREEZE=", "FREEZE", "on").unwrap(), "FREEZE=on");
+        for end in ["", "\n", "\r\n", " \n"] {
+            let new = set(&format!("FREEZE={end}"), "FREEZE", "off").unwrap();
+            assert_eq!(new, format!("FREEZE=off{end}"));
+        }
         assert_eq!(set("no line end", "FREEZE", "on").unwrap(), "no line end\nFREEZE=on\n");
     }
 
