@@ -3,90 +3,68 @@
 //! Invariant: what cannot be read counts as the safe side, automatic decisions
 //! off and the freeze on.
 
-/// The state of automatic decisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AutoDecide {
-    /// Decide.
-    On,
-    /// Only write down what would be decided.
-    Shadow,
-    /// Do nothing.
-    Off,
+use crate::model::flags::{AutoDecide, Flag, Flags};
+use std::ops::Range;
+
+/// A line `NAME=VALUE`, of whatever name. Blanks, list marks and backticks around
+/// it do not matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// What stands before the `=`.
+    pub name: &'a str,
+    /// What stands after it.
+    pub value: &'a str,
+    /// Where both stand in the line.
+    pub at: Range<usize>,
 }
 
-impl AutoDecide {
-    /// As the file spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Shadow => "shadow",
-            Self::Off => "off",
-        }
-    }
+/// Reads a line; none where it is prose.
+pub fn line(line: &str) -> Option<Line<'_>> {
+    let text = line.trim_start().trim_start_matches(['-', '*', '+', ' ']).trim_start_matches('`');
+    let text = text.trim_start();
+    let (name, value) = text.split_once('=')?;
+    let start = line.len() - text.len();
+    let value = value.trim_end().trim_end_matches('`');
+    let end = start + name.len() + 1 + value.trim_end().len();
+    Some(Line { name: name.trim_end(), value: value.trim(), at: start..end })
 }
 
-/// Both flags, as they count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flags {
-    /// `AUTO_DECIDE=on|shadow|off`
-    pub auto_decide: AutoDecide,
-    /// `FREEZE=on|off`
-    pub freeze: bool,
-}
-
-impl Flags {
-    /// What a missing file means.
-    pub const OFF: Self = Self { auto_decide: AutoDecide::Off, freeze: false };
-
-    /// Reads the lines `NAME=VALUE`; blanks, list marks and backticks around
-    /// them do not matter, other lines are prose. A flag that is not there is
-    /// off; of two lines for one flag the safer counts.
-    pub fn parse(text: &str) -> Self {
-        let mut flags = Self::OFF;
-        let mut decided: Option<AutoDecide> = None;
-        for line in text.lines() {
-            let line = line.trim().trim_start_matches(['-', '*', '+', ' ']).trim_matches('`');
-            let Some((name, value)) = line.split_once('=') else { continue };
-            let value = value.trim();
-            match name.trim() {
-                "AUTO_DECIDE" => {
-                    let here = match value {
-                        "on" => AutoDecide::On,
-                        "shadow" => AutoDecide::Shadow,
-                        _ => AutoDecide::Off,
-                    };
-                    decided = Some(match (decided, here) {
-                        (Some(AutoDecide::Off), _) | (_, AutoDecide::Off) => AutoDecide::Off,
-                        (Some(AutoDecide::Shadow), _) | (_, AutoDecide::Shadow) => {
-                            AutoDecide::Shadow
-                        }
-                        (Some(AutoDecide::On) | None, AutoDecide::On) => AutoDecide::On,
-                    });
-                }
-                "FREEZE" => flags.freeze |= value != "off",
-                _ => {}
+/// Reads both flags. One that is not there is off; of two lines for one flag the
+/// safer counts.
+pub fn parse(text: &str) -> Flags {
+    let mut flags = Flags::OFF;
+    let mut decided: Option<AutoDecide> = None;
+    for Line { name, value, .. } in text.lines().filter_map(line) {
+        match name {
+            "AUTO_DECIDE" => {
+                let here = AutoDecide::parse(value).unwrap_or(AutoDecide::Off);
+                decided = Some(decided.map_or(here, |before| before.min(here)));
             }
+            "FREEZE" => flags.freeze |= value != "off",
+            _ => {}
         }
-        flags.auto_decide = decided.unwrap_or(AutoDecide::Off);
-        flags
     }
+    flags.auto_decide = decided.unwrap_or(AutoDecide::Off);
+    flags
 }
 
 /// The text with a flag set: its line keeps what surrounds the value, a flag
 /// that is not there gets a line at the end. `None` where it says so already.
 /// Of two lines for one flag both are set.
-pub fn set(text: &str, name: &str, value: &str) -> Option<String> {
+pub fn set(text: &str, flag: Flag) -> Option<String> {
+    let (name, value) = (flag.name(), flag.value());
     let mut new = String::with_capacity(text.len() + 32);
     let mut there = false;
-    for line in text.split_inclusive('\n') {
-        let Some(at) = value_at(line, name) else {
-            new.push_str(line);
+    for text in text.split_inclusive('\n') {
+        let Some(Line { value: before, at, .. }) = line(text).filter(|line| line.name == name)
+        else {
+            new.push_str(text);
             continue;
         };
         there = true;
-        new.push_str(&line[..at.start]);
+        new.push_str(&text[..at.end - before.len()]);
         new.push_str(value);
-        new.push_str(&line[at.end..]);
+        new.push_str(&text[at.end..]);
     }
     if !there {
         let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
@@ -100,46 +78,37 @@ pub fn set(text: &str, name: &str, value: &str) -> Option<String> {
     (new != text).then_some(new)
 }
 
-/// Where a line holds the value of a flag.
-fn value_at(line: &str, flag: &str) -> Option<std::ops::Range<usize>> {
-    let (name, rest) = line.split_once('=')?;
-    let name = name.trim().trim_start_matches(['-', '*', '+', ' ']).trim_start_matches('`');
-    if name.trim() != flag {
-        return None;
-    }
-    let value = rest.trim_end().trim_end_matches('`');
-    let start = line.len() - rest.len() + (value.len() - value.trim_start().len());
-    Some(start..start + value.trim().len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FREEZE: Flag = Flag::Freeze(true);
+    const THAW: Flag = Flag::Freeze(false);
+
     #[test]
     fn a_flag_is_set_where_it_stands() {
-        assert_eq!(set("", "FREEZE", "on").unwrap(), "# Flags\n\nFREEZE=on\n");
+        assert_eq!(set("", FREEZE).unwrap(), "# Flags\n\nFREEZE=on\n");
         let text = "# Flags\r\n- `AUTO_DECIDE = on`  \r\nFREEZE=off";
-        let new = set(text, "AUTO_DECIDE", "off").unwrap();
+        let new = set(text, Flag::AutoDecide(AutoDecide::Off)).unwrap();
         assert_eq!(new, "# Flags\r\n- `AUTO_DECIDE = off`  \r\nFREEZE=off");
-        assert_eq!(Flags::parse(&new), Flags::OFF);
-        assert_eq!(set(&new, "FREEZE", "on").unwrap(), new.replace("FREEZE=off", "FREEZE=on"));
-        assert_eq!(set(&new, "FREEZE", "off"), None);
+        assert_eq!(parse(&new), Flags::OFF);
+        assert_eq!(set(&new, FREEZE).unwrap(), new.replace("FREEZE=off", "FREEZE=on"));
+        assert_eq!(set(&new, THAW), None);
         for end in ["", "\n", "\r\n", " \n"] {
-            let new = set(&format!("FREEZE={end}"), "FREEZE", "off").unwrap();
+            let new = set(&format!("FREEZE={end}"), THAW).unwrap();
             assert_eq!(new, format!("FREEZE=off{end}"));
         }
-        assert_eq!(set("no line end", "FREEZE", "on").unwrap(), "no line end\nFREEZE=on\n");
+        assert_eq!(set("no line end", FREEZE).unwrap(), "no line end\nFREEZE=on\n");
     }
 
     #[test]
     fn flags_read_safely() {
-        assert_eq!(Flags::parse(""), Flags::OFF);
-        let on = Flags::parse("# Flags\n\n- AUTO_DECIDE=on\n`FREEZE=off`\n");
+        assert_eq!(parse(""), Flags::OFF);
+        let on = parse("# Flags\n\n- AUTO_DECIDE=on\n`FREEZE=off`\n");
         assert_eq!(on, Flags { auto_decide: AutoDecide::On, freeze: false });
-        let bad = Flags::parse("AUTO_DECIDE=yes\nFREEZE=maybe\n");
+        let bad = parse("AUTO_DECIDE=yes\nFREEZE=maybe\n");
         assert_eq!(bad, Flags { auto_decide: AutoDecide::Off, freeze: true });
-        let twice = Flags::parse("AUTO_DECIDE=on\nAUTO_DECIDE=shadow\nFREEZE=on\nFREEZE=off\n");
+        let twice = parse("AUTO_DECIDE=on\nAUTO_DECIDE=shadow\nFREEZE=on\nFREEZE=off\n");
         assert_eq!(twice, Flags { auto_decide: AutoDecide::Shadow, freeze: true });
     }
 }

@@ -116,9 +116,9 @@ pub fn spell(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<
                 let decision = decision.as_ref();
                 set_approval(documents.approvals, id, *status, decision, &mut approvals)?;
             }
-            Operation::SetFlag { name, value } => {
+            Operation::SetFlag(flag) => {
                 let text = rendered.flags.as_deref().unwrap_or(documents.flags);
-                rendered.flags = flags::set(text, name, value).or(rendered.flags);
+                rendered.flags = flags::set(text, *flag).or(rendered.flags);
             }
             Operation::AddEvidence { path, text } => {
                 rendered.evidence.insert(path.clone(), text.clone());

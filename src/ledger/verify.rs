@@ -73,7 +73,7 @@ pub(super) fn verify(
             Operation::Archive { .. }
             | Operation::AddApproval { .. }
             | Operation::SetApproval { .. }
-            | Operation::SetFlag { .. }
+            | Operation::SetFlag(_)
             | Operation::AddEvidence { .. }
             | Operation::FormatTasks
             | Operation::FormatApprovals => continue,

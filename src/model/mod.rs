@@ -9,6 +9,7 @@ pub mod duration;
 pub mod evidence;
 pub mod evidence_path;
 pub mod field;
+pub mod flags;
 pub mod history;
 pub mod id;
 pub mod lock;

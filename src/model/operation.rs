@@ -5,6 +5,7 @@
 
 use crate::model::approval::ApprovalStatus;
 use crate::model::field::{ApprovalField, TaskField};
+use crate::model::flags::Flag;
 
 /// A column of the task table: a known one, or an unknown one by its header.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -115,12 +116,7 @@ pub enum Operation {
         decision: Option<Signature>,
     },
     /// One flag of FLAGS.md, which is made where there is none.
-    SetFlag {
-        /// Its name, as the file spells it.
-        name: &'static str,
-        /// Its value, as the file spells it.
-        value: &'static str,
-    },
+    SetFlag(Flag),
     /// A new file of evidence.
     AddEvidence {
         /// Its path from the workspace root, with `/`.

@@ -4,8 +4,9 @@
 //! actor may do (`model::task_state`, `services::gates`).
 
 use crate::error::{Error, Result};
-use crate::ledger::flags::Flags;
+use crate::ledger::flags;
 use crate::model::actor::{Actor, Principals, Role, to_name};
+use crate::model::flags::Flags;
 use crate::model::time::{Due, Timestamp};
 use crate::services::config::{self, Loaded, Settings, zone::Zone};
 use crate::services::policy;
@@ -138,7 +139,7 @@ impl Context {
         let is_file = self.sys.fs.stat(&flags_path).is_ok_and(|s| is_file(&s));
         let bytes = if is_file { self.sys.fs.read(&flags_path).ok() } else { None };
         let mut now = match bytes {
-            Some(bytes) => Flags::parse(&String::from_utf8_lossy(&bytes)),
+            Some(bytes) => flags::parse(&String::from_utf8_lossy(&bytes)),
             None => Flags::OFF,
         };
         for name in policy::hold_flags(flags, &mut now) {
@@ -177,7 +178,7 @@ impl Context {
         let settings = base(&self.layout.settings()).unwrap_or_default();
         let flags = base(&self.layout.flags(&*self.sys.fs)).unwrap_or_default();
         let settings = config::load(&settings, "the settings as last seen").ok()?.settings;
-        Some((settings, Flags::parse(&flags)))
+        Some((settings, flags::parse(&flags)))
     }
 
     /// The flags that count.

@@ -7,7 +7,7 @@
 //! The journal keeps the policy in force as `{"solo":"false",…}`, each value as
 //! `orch config` prints it.
 
-use crate::ledger::flags::{AutoDecide as AutoFlag, Flags};
+use crate::model::flags::{AutoDecide as AutoFlag, Flags};
 use crate::services::config::{self, AutoDecide, HandEdits, OnFailure, Present, Settings};
 use serde_json::{Map, Value};
 
@@ -51,11 +51,7 @@ pub fn read(value: &Value) -> (Settings, Flags) {
     }
     let settings = config::load(&yaml, "the journal").map(|l| l.settings).unwrap_or_default();
     let flags = Flags {
-        auto_decide: match get("AUTO_DECIDE") {
-            Some("on") => AutoFlag::On,
-            Some("shadow") => AutoFlag::Shadow,
-            _ => AutoFlag::Off,
-        },
+        auto_decide: get("AUTO_DECIDE").and_then(AutoFlag::parse).unwrap_or(AutoFlag::Off),
         freeze: get("FREEZE") == Some("on"),
     };
     (settings, flags)
@@ -93,13 +89,8 @@ pub fn hold(before: &Settings, now: &mut Settings) -> Vec<&'static str> {
 
 /// The same for the flags.
 pub fn hold_flags(before: Flags, now: &mut Flags) -> Vec<&'static str> {
-    let rank = |flag| match flag {
-        AutoFlag::Off => 0,
-        AutoFlag::Shadow => 1,
-        AutoFlag::On => 2,
-    };
     let mut held = Vec::new();
-    if rank(now.auto_decide) > rank(before.auto_decide) {
+    if now.auto_decide > before.auto_decide {
         now.auto_decide = before.auto_decide;
         held.push("AUTO_DECIDE");
     }

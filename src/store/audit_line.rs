@@ -8,6 +8,8 @@
 //! ```
 
 use crate::ledger::compare::value;
+use crate::ledger::flags::{self, Line};
+use crate::model::flags::Flag;
 use crate::model::secrets;
 use crate::store::entry::{Entry, RowChange, RowChangeKind};
 use crate::store::journal::{APPROVALS, TASKS};
@@ -79,7 +81,8 @@ impl AuditLine<'_> {
             }
         }
         for text in entry.texts.iter().filter(|text| is_flags(&text.file)) {
-            for (name, value) in text.after.lines().filter_map(flag) {
+            let flags = text.after.lines().filter_map(flags::line);
+            for Line { name, value, .. } in flags.filter(|line| Flag::NAMES.contains(&line.name)) {
                 let said = format!("{name}={value}");
                 let said = if note.is_empty() { said } else { format!("{said}; {note}") };
                 lines.push(line(name, "flag", &said));
@@ -117,13 +120,6 @@ impl AuditLine<'_> {
 
 fn is_flags(file: &str) -> bool {
     file.ends_with("/STATE/FLAGS.md") || file.ends_with("/STATE/flags.md")
-}
-
-/// The flag of a line of FLAGS.md, with its value.
-fn flag(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = line.trim_matches(['-', '*', '+', ' ', '`']).split_once('=')?;
-    let name = name.trim();
-    matches!(name, "AUTO_DECIDE" | "FREEZE").then(|| (name, value.trim()))
 }
 
 /// What was done to an approval, if anything that people are told of.

@@ -456,7 +456,7 @@ fn named(operations: &[Operation]) -> Vec<&str> {
             | Operation::SetApproval { id, .. }
             | Operation::Archive { id, .. }
             | Operation::Unarchive { id, .. } => Some(id.as_str()),
-            Operation::SetFlag { .. }
+            Operation::SetFlag(_)
             | Operation::AddEvidence { .. }
             | Operation::FormatTasks
             | Operation::FormatApprovals => None,

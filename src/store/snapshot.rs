@@ -7,9 +7,10 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::compare::value;
-use crate::ledger::flags::Flags;
+use crate::ledger::flags;
 use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
+use crate::model::flags::Flags;
 use crate::store::entry::sha256_hex;
 use crate::store::install::hashed;
 use crate::store::journal::Journal;
@@ -223,7 +224,7 @@ impl<'f> Snapshot<'f> {
             None => String::new(),
             Some(file) => String::from_utf8_lossy(&file.bytes).into_owned(),
         };
-        let flags = Flags::parse(&flags_text);
+        let flags = flags::parse(&flags_text);
         let past = Past {
             sys: sys.clone(),
             layout: layout.clone(),

@@ -2,7 +2,7 @@
 
 use crate::cli::answer::{Cx, End, Verb};
 use crate::cli::args::ChangeArgs;
-use crate::services::flags::{self, Flag};
+use crate::services::flags;
 use clap::Args;
 
 /// Arguments of `orch flag`.
@@ -16,7 +16,7 @@ pub struct FlagArgs {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: FlagArgs) -> End {
-    let flag = Flag::parse(&args.flag)?;
+    let flag = flags::parse(&args.flag)?;
     let verb = Verb { command: "flag", kind: "flag.set" };
     cx.change(&verb, args.change, &flag, &|asked| {
         flags::set(asked.ctx, asked.snapshot, asked.who, flag)

@@ -1,11 +1,10 @@
 //! What has become too old, or belongs to a round of work that ended.
 
-use crate::ledger::flags::AutoDecide;
 use crate::model::approval::{Approval, ApprovalStatus};
+use crate::model::flags::{AutoDecide, Flag};
 use crate::model::operation::Operation;
 use crate::model::time::Timestamp;
 use crate::services::context::{AUTO, Context};
-use crate::services::flags::Flag;
 use crate::store::snapshot::Snapshot;
 
 fn expire(id: &str) -> Operation {
@@ -38,15 +37,14 @@ pub fn end_of_round(snapshot: &Snapshot<'_>, task: &str, now: Timestamp) -> Vec<
     if snapshot.flags.auto_decide != AutoDecide::Off
         && snapshot.approvals.of_task(task).any(by_rule)
     {
-        let off = Flag::AutoDecide(AutoDecide::Off);
-        operations.push(Operation::SetFlag { name: off.name(), value: off.value() });
+        operations.push(Operation::SetFlag(Flag::AutoDecide(AutoDecide::Off)));
     }
     operations
 }
 
 /// What people should hear of that: a policy that changes on its own is told.
 pub fn words(operations: &[Operation]) -> Vec<String> {
-    let is_flag = |o: &Operation| matches!(o, Operation::SetFlag { .. });
+    let is_flag = |o: &Operation| matches!(o, Operation::SetFlag(_));
     let told = "a decision by rule was sent back within 30 days: AUTO_DECIDE is off until CMD \
                 runs `orch flag AUTO_DECIDE=on`";
     operations.iter().any(is_flag).then(|| told.to_owned()).into_iter().collect()

@@ -1,8 +1,8 @@
 //! Whether rules may decide an approval at all, whatever its evidence.
 
 use crate::error::Result;
-use crate::ledger::flags::{AutoDecide, Flags};
 use crate::model::approval::ApprovalStatus;
+use crate::model::flags::{AutoDecide, Flags};
 use crate::model::time::Timestamp;
 use crate::services::approvals::Case;
 use crate::services::approvals::force::{Decisions, Judged};

@@ -1,5 +1,6 @@
 //! `bad-flag`: a flag that does not say what somebody meant.
 
+use crate::ledger::flags::{self, Line};
 use crate::model::severity::Severity;
 use crate::services::check::book::{At, Book, Content};
 use crate::services::check::report::Found;
@@ -32,14 +33,11 @@ fn look(book: &Book<'_>, n: usize, found: &mut Found) {
     for (line, text) in page.text.split_inclusive('\n').enumerate() {
         let start = at;
         at += text.len();
-        let bare = text.trim().trim_start_matches(['-', '*', '+', ' ']).trim_matches('`');
-        let Some((name, value)) = bare.split_once('=') else { continue };
-        let (name, value) = (name.trim(), value.trim());
+        let Some(Line { name, value, at: within }) = flags::line(text) else { continue };
         let is_it = |(known, _): &(&str, &[&str])| known.eq_ignore_ascii_case(name);
         let Some(which) = KNOWN.iter().position(is_it) else { continue };
         let (known, values) = KNOWN[which];
-        let from = start + text.find(bare).unwrap_or_default();
-        let here = At::Span { page: n, span: from..from + bare.len() };
+        let here = At::Span { page: n, span: start + within.start..start + within.end };
         let (message, help) = if name != known {
             (format!("`{name}` is no flag"), format!("flags are upper case: `{known}`"))
         } else if !values.contains(&value) {
