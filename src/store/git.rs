@@ -4,6 +4,7 @@
 //! means for the journal (`services::audit`). Invariant: where git is not
 //! installed or the workspace is in no repository, there is no [`Git`].
 
+use crate::store::ask_git::ask;
 use crate::store::graph::{self, Line};
 use crate::store::layout::Layout;
 use crate::sys::Sys;
@@ -66,12 +67,10 @@ impl<'s> Git<'s> {
         self.tell(args, b"")
     }
 
-    /// Runs git. Settings of the repository start no program of its own.
     fn tell(&self, args: &[&str], stdin: &[u8]) -> Option<Vec<u8>> {
-        let mut argv = vec!["git", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false"];
-        argv.extend(["--no-pager", "--literal-pathspecs"]);
-        argv.extend(args);
-        let output = self.sys.programs.output(&argv, &self.dir, stdin).ok()?;
+        let args = [&["--literal-pathspecs"], args].concat();
+        let settings = ["log.showSignature=false"];
+        let output = ask(self.sys, &self.dir, &settings, &args, &[], stdin).ok()?;
         output.success.then_some(output.stdout)
     }
 

@@ -75,6 +75,7 @@
 //! written.
 
 pub mod append;
+pub mod ask_git;
 pub mod audit_line;
 pub mod checkpoint;
 pub mod chronicle;

@@ -5,6 +5,7 @@
 //! is the one that a hook is told of: `git commit FILE` makes one of its own.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::ask_git::{ask, complaint};
 use crate::store::discover::worktree_of;
 use crate::store::layout::Layout;
 use crate::sys::Sys;
@@ -88,15 +89,12 @@ impl<'s> Index<'s> {
     }
 
     fn ask(&self, args: &[&str], stdin: &[u8]) -> Result<Vec<u8>> {
-        let mut argv = vec!["git", "-c", "core.fsmonitor=false", "--no-pager"];
-        argv.extend(args);
         let env: Vec<(&str, &str)> =
             self.file.iter().map(|file| ("GIT_INDEX_FILE", file.as_str())).collect();
-        let output = self.sys.programs.output_with(&argv, &self.dir, &env, stdin);
-        match output {
+        match ask(self.sys, &self.dir, &[], args, &env, stdin) {
             Ok(output) if output.success => Ok(output.stdout),
             Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
+                let said = complaint(&output.stderr);
                 if said.contains("not a git repository") {
                     let message = format!(
                         "`{}` is in no git repository: nothing is staged",
@@ -104,7 +102,7 @@ impl<'s> Index<'s> {
                     );
                     return Err(Error::not_found(message).hint("orch check"));
                 }
-                Err(self.failed(said.lines().next().unwrap_or("fails").trim()))
+                Err(self.failed(&said))
             }
             Err(e) => Err(self.failed(&e.to_string())),
         }

@@ -3,6 +3,7 @@
 //! Here: asking git. Not here: the copy (`scratch`). Invariant: nothing of the
 //! repository is written, neither its index nor its references.
 
+use crate::store::ask_git::{self, complaint};
 use crate::store::layout::Layout;
 use crate::sys::Sys;
 use std::path::{Path, PathBuf};
@@ -88,15 +89,13 @@ impl Source {
     }
 }
 
-/// Runs git in a folder. Settings start no program of their own, commits are
-/// what they say, and files come as they are stored.
+/// Runs git in a folder. Commits are what they say, and files come as they are
+/// stored.
 ///
 /// # Errors
-/// The first line of its complaint.
+/// Its complaint.
 pub fn ask(sys: &Sys, dir: &Path, args: &[&str], stdin: &[u8]) -> Result<Vec<u8>, String> {
-    const SETTINGS: [&str; 9] = [
-        "core.fsmonitor=false",
-        "core.hooksPath=/dev/null",
+    const SETTINGS: [&str; 7] = [
         "gc.auto=0",
         "apply.ignoreWhitespace=no",
         // Large files stay pointers: fetching them is not for a scratch copy.
@@ -106,15 +105,8 @@ pub fn ask(sys: &Sys, dir: &Path, args: &[&str], stdin: &[u8]) -> Result<Vec<u8>
         "filter.lfs.required=false",
         "init.defaultBranch=main",
     ];
-    let mut argv = vec!["git", "--no-pager", "--no-replace-objects", "--literal-pathspecs"];
-    argv.extend(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
-    argv.extend(args);
-    let output = sys.programs.output(&argv, dir, stdin).map_err(|e| format!("git: {e}"))?;
-    if output.success {
-        return Ok(output.stdout);
-    }
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    let first = told.lines().find(|line| !line.trim().is_empty()).unwrap_or("git failed");
-    let first = first.trim_start_matches("fatal: ").trim_start_matches("error: ");
-    Err(first.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+    let args = [&["--no-replace-objects", "--literal-pathspecs"], args].concat();
+    let asked = ask_git::ask(sys, dir, &SETTINGS, &args, &[], stdin);
+    let output = asked.map_err(|e| format!("git: {e}"))?;
+    if output.success { Ok(output.stdout) } else { Err(complaint(&output.stderr)) }
 }

@@ -4,13 +4,14 @@
 //! files of a work tree are whoever's it is. Invariant: `ORCH/`, `.git` and
 //! everything outside of the work tree stay as they are.
 
-use super::repository::{Repository, agrees, complaint, reach};
+use super::repository::{Repository, agrees, reach};
 use super::verify::{self, Status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::evidence as text;
 use crate::ledger::git_diff::{self, FileDiff};
 use crate::ledger::tasks::shell_word;
 use crate::services::context::Context;
+use crate::store::ask_git::complaint;
 use crate::store::snapshot::Snapshot;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -6,16 +6,15 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::git_diff::FileDiff;
+use crate::store::ask_git::{self, complaint};
 use crate::store::layout::Layout;
 use crate::sys::{Output, Sys};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Settings that would start programs, write beside the scratch index, or spell
-/// names and lines otherwise.
-const STEADY: [&str; 8] = [
-    "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
+/// Settings that would write beside the scratch index, or spell names and lines
+/// otherwise.
+const STEADY: [&str; 6] = [
     "core.quotePath=true",
     "core.splitIndex=false",
     "core.safecrlf=false",
@@ -48,9 +47,9 @@ impl<'s> Repository<'s> {
             let top = sys.fs.canonicalize(&top).map_err(|e| Error::io("open", &top, &e))?;
             return Ok(Some(Self { sys, top }));
         }
-        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        let why = complaint(&output.stderr);
         let is_none = why.contains("not a git repository") || why.contains("work tree");
-        if is_none { Ok(None) } else { Err(refused(&why)) }
+        if is_none { Ok(None) } else { Err(refused(&output.stderr)) }
     }
 
     /// Runs git at the top. An answer that is no is an answer.
@@ -71,7 +70,7 @@ impl<'s> Repository<'s> {
         if output.success {
             return Ok(output.stdout);
         }
-        Err(refused(&String::from_utf8_lossy(&output.stderr)))
+        Err(refused(&output.stderr))
     }
 
     /// The commit that a revision names.
@@ -232,19 +231,8 @@ pub fn line(bytes: &[u8]) -> String {
     text.strip_suffix('\n').unwrap_or(&text).to_owned()
 }
 
-/// What git complained of, without its own first word.
-pub fn complaint(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().filter(|line| !line.starts_with("warning:"));
-    let lines: Vec<&str> = lines
-        .map(|line| line.trim_start_matches("error: ").trim_start_matches("fatal: "))
-        .take(5)
-        .collect();
-    if lines.is_empty() { "git did not say why".to_owned() } else { lines.join("; ") }
-}
-
-fn refused(stderr: &str) -> Error {
-    Error::new(ErrorKind::Failed, format!("git says: {}", complaint(stderr.as_bytes())))
+fn refused(stderr: &[u8]) -> Error {
+    Error::new(ErrorKind::Failed, format!("git says: {}", complaint(stderr)))
 }
 
 fn ask(
@@ -254,10 +242,7 @@ fn ask(
     env: &[(&str, &str)],
     stdin: &[u8],
 ) -> io::Result<Output> {
-    let mut argv = vec!["git", "--no-pager"];
-    argv.extend(STEADY.iter().flat_map(|setting| ["-c", *setting]));
-    argv.extend(args);
-    sys.programs.output_with(&argv, dir, env, stdin)
+    ask_git::ask(sys, dir, &STEADY, args, env, stdin)
 }
 
 /// A name among the system's temporary files that nobody else has.
