@@ -7,9 +7,8 @@ use crate::error::{Error, Result};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::cell::{encode, overlap};
 use crate::ledger::edit::Edits;
-use crate::ledger::row::{insert_row, set_cells};
+use crate::ledger::row::{insert_row, missing_column, set_cells, unclear_row};
 use crate::ledger::schema;
-use crate::ledger::source;
 use crate::ledger::table::is_empty_value;
 use crate::model::approval::ApprovalStatus;
 use crate::model::field::ApprovalField;
@@ -35,16 +34,8 @@ pub(super) fn decided(
     cells
 }
 
-fn missing_column(ledger: &ApprovalLedger<'_>, table: usize, field: ApprovalField) -> Error {
-    let grid = ledger.grid();
-    let (line, at) = source::position(grid.text(), grid.tables[table].header.span.range().start);
-    Error::invalid(format!(
-        "the approval table has no column `{}`, which this command must write; add it to the \
-         header and the delimiter row, or let `orch migrate` do it",
-        field.name()
-    ))
-    .at(ledger.path(), line, at)
-    .hint("orch doctor")
+fn missing(ledger: &ApprovalLedger<'_>, table: usize, field: ApprovalField) -> Error {
+    missing_column(ledger.grid(), ledger.path(), table, "approval", field.name())
 }
 
 pub(super) fn set_approval(
@@ -59,18 +50,12 @@ pub(super) fn set_approval(
     let row = &grid.rows[index];
     let mut sets = Vec::new();
     for (field, value) in decided(status, decision) {
-        let column = ledger
-            .column(row, field)
-            .ok_or_else(|| missing_column(ledger, row.table as usize, field))?;
+        let column =
+            ledger.column(row, field).ok_or_else(|| missing(ledger, row.table as usize, field))?;
         sets.push((column, spelled(field, &value)?));
     }
     if !grid.cross_check(row) {
-        let (line, column) = source::position(grid.text(), row.span.range().start);
-        return Err(Error::invalid(
-            "Markdown splits this row otherwise than it looks; write `\\|` for a pipe inside a cell",
-        )
-        .at(ledger.path(), line, column)
-        .hint("orch doctor"));
+        return Err(unclear_row(ledger.path(), ledger.place(index)));
     }
     set_cells(grid, index, &sets, edits)
 }
@@ -89,7 +74,7 @@ pub(super) fn add_approval(
     for (field, value) in all() {
         match ledger.column_in(0, *field) {
             Some(column) => values[column] = spelled(*field, value)?,
-            None => return Err(missing_column(ledger, 0, *field)),
+            None => return Err(missing(ledger, 0, *field)),
         }
     }
     insert_row(grid, 0, &values, edits)

@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::ledger::schema::{self, Columns};
-use crate::ledger::source;
 use crate::ledger::table::{Grid, Row, is_empty_value};
 use crate::model::approval::{Approval, ApprovalStatus, is_before};
 use crate::model::field::ApprovalField;
@@ -75,6 +74,11 @@ impl<'a> ApprovalLedger<'a> {
         self.tables[table].0[field as usize].map(usize::from)
     }
 
+    /// Line and column where a row begins, from 1.
+    pub fn place(&self, row: usize) -> (usize, usize) {
+        self.grid.place(&self.grid.rows[row])
+    }
+
     /// A cell's value; `None` where empty or missing.
     pub fn cell(&self, row: usize, field: ApprovalField) -> Option<Cow<'a, str>> {
         let r = &self.grid.rows[row];
@@ -144,9 +148,7 @@ impl<'a> ApprovalLedger<'a> {
             .rows()
             .filter(|row| self.cell(*row, ApprovalField::ApprId).as_deref() == Some(id))
             .collect();
-        let line = |row: usize| {
-            source::position(self.grid.text(), self.grid.rows[row].span.range().start).0
-        };
+        let line = |row: usize| self.place(row).0;
         match rows[..] {
             [row] => Ok(row),
             [] => Err(Error::not_found(format!("no approval `{id}` in `{}`", self.path))

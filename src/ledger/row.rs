@@ -3,13 +3,40 @@
 //! Invariant: an edit of cells lies inside them or at the row's end; an insert
 //! adds whole lines in the style of the row above.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::cell::{empty_spelling, fit, overlap};
 use crate::ledger::edit::Edits;
 use crate::ledger::source;
 use crate::ledger::table::{Grid, Row, Table, is_empty_value, trim};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
+
+/// A table that has no place for what a command must write. `kind` is what the
+/// table holds.
+pub(super) fn missing_column(
+    grid: &Grid<'_>,
+    path: &str,
+    table: usize,
+    kind: &str,
+    column: &str,
+) -> Error {
+    let (line, at) = grid.place(&grid.tables[table].header);
+    Error::invalid(format!(
+        "the {kind} table has no column `{column}`, which this command must write; add it to the \
+         header and the delimiter row, or let `orch migrate` do it"
+    ))
+    .at(path, line, at)
+    .hint("orch doctor")
+}
+
+/// A row whose cells would be guesswork.
+pub(super) fn unclear_row(path: &str, (line, column): (usize, usize)) -> Error {
+    Error::invalid(
+        "Markdown splits this row otherwise than it looks; write `\\|` for a pipe inside a cell",
+    )
+    .at(path, line, column)
+    .hint("orch doctor")
+}
 
 /// Sets cells of one row: existing cells in place, missing ones at its end.
 pub(super) fn set_cells(

@@ -274,6 +274,11 @@ impl<'a> Grid<'a> {
         (!is_empty_value(&value)).then_some(value)
     }
 
+    /// Line and column where a row begins, from 1.
+    pub fn place(&self, row: &Row) -> (usize, usize) {
+        source::position(self.text, row.span.range().start)
+    }
+
     /// What stands before a row's content on its line: indentation, quote marks.
     pub fn prefix(&self, row: &Row) -> &'a str {
         let start = row.span.start as usize;

@@ -3,23 +3,13 @@
 use crate::error::{Error, Result};
 use crate::ledger::cell::{column_name, encoded};
 use crate::ledger::edit::Edits;
-use crate::ledger::row::{insert_row, set_cells};
-use crate::ledger::source;
-use crate::ledger::tasks::{RowId, TaskLedger};
+use crate::ledger::row::{insert_row, missing_column, set_cells, unclear_row};
+use crate::ledger::tasks::TaskLedger;
 use crate::model::field::TaskField;
 use crate::model::operation::{CellChange, Column};
 
-fn missing_column(ledger: &TaskLedger<'_>, table: usize, column: &Column) -> Error {
-    let grid = ledger.grid();
-    let header = &grid.tables[table].header;
-    let (line, at) = source::position(grid.text(), header.span.range().start);
-    Error::invalid(format!(
-        "the task table has no column `{}`, which this command must write; add it to the header \
-         and the delimiter row, or let `orch migrate` do it",
-        column_name(column)
-    ))
-    .at(ledger.path(), line, at)
-    .hint("orch doctor")
+fn missing(ledger: &TaskLedger<'_>, table: usize, column: &Column) -> Error {
+    missing_column(ledger.grid(), ledger.path(), table, "task", column_name(column))
 }
 
 pub(super) fn set_task(
@@ -37,24 +27,15 @@ pub(super) fn set_task(
             // An empty cell of a missing column is empty already.
             None if value.is_none() => {}
             None => {
-                return Err(missing_column(ledger, ledger.row(row).table as usize, &change.column));
+                return Err(missing(ledger, ledger.row(row).table as usize, &change.column));
             }
         }
     }
     let grid = ledger.grid();
     if !grid.cross_check(ledger.row(row)) {
-        return Err(unclear_row(ledger, row));
+        return Err(unclear_row(ledger.path(), ledger.place(row, TaskField::TaskId)));
     }
     set_cells(grid, row.0, &sets, edits)
-}
-
-fn unclear_row(ledger: &TaskLedger<'_>, row: RowId) -> Error {
-    let (line, column) = ledger.place(row, TaskField::TaskId);
-    Error::invalid(
-        "Markdown splits this row otherwise than it looks; write `\\|` for a pipe inside a cell",
-    )
-    .at(ledger.path(), line, column)
-    .hint("orch doctor")
 }
 
 pub(super) fn add_task(
@@ -71,7 +52,7 @@ pub(super) fn add_task(
         match ledger.column_in(0, &change.column) {
             Some(column) => values[column] = value,
             None if value.is_none() => {}
-            None => return Err(missing_column(ledger, 0, &change.column)),
+            None => return Err(missing(ledger, 0, &change.column)),
         }
     }
     insert_row(grid, 0, &values, edits)

@@ -256,7 +256,7 @@ impl<'a> TaskLedger<'a> {
 
     /// 1-based line of a row.
     pub fn line(&self, row: RowId) -> usize {
-        source::position(self.grid.text(), self.row(row).span.range().start).0
+        self.grid.place(self.row(row)).0
     }
 
     fn id_column(&self, row: RowId) -> usize {

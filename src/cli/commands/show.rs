@@ -4,7 +4,6 @@ use crate::cli::answer::{Cx, End};
 use crate::cli::args::Format;
 use crate::cli::render::{csv, markdown};
 use crate::error::Result;
-use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
 use crate::model::field::TaskField;
 use crate::services::approvals::{self, list::Query};
@@ -94,7 +93,7 @@ fn tell(
 }
 
 fn of_row(ledger: &TaskLedger<'_>, row: crate::ledger::tasks::RowId) -> Shown {
-    let line = source::position(ledger.grid().text(), ledger.row(row).span.range().start).0;
+    let line = ledger.line(row);
     Shown {
         task: Task::owned(&ledger.task(row)),
         detail: None,

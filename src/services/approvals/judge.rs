@@ -157,9 +157,7 @@ fn check_prefix(prefix: &str) -> Result<()> {
 
 fn invalid(snapshot: &Snapshot<'_>, case: &Case<'_>, message: String) -> Error {
     let row = snapshot.approvals.find(&case.approval.id).unwrap_or_default();
-    let grid = snapshot.approvals.grid();
-    let start = grid.rows[row].span.range().start;
-    let (line, column) = crate::ledger::source::position(grid.text(), start);
+    let (line, column) = snapshot.approvals.place(row);
     Error::invalid(message).at(snapshot.approvals.path(), line, column).hint("orch check")
 }
 
