@@ -335,6 +335,15 @@ pub struct Run {
 }
 
 impl Identity {
+    /// Whether it may do what a role is needed for, which it has or has not.
+    /// `solo` gives every role, and its use is noted.
+    pub fn may(&self, has_role: bool, waivers: &mut Vec<String>) -> bool {
+        if !has_role && self.solo {
+            waivers.push("role".to_owned());
+        }
+        has_role || self.solo
+    }
+
     /// The token that counts for a task: the one given, else the run's own.
     pub fn token_for(&self, task: &str, given: Option<u64>) -> Option<u64> {
         given.or_else(|| self.run.as_ref().filter(|run| run.task == task).map(|run| run.token))

@@ -42,17 +42,15 @@ pub fn set(ctx: &Context, snapshot: &Snapshot<'_>, who: &Identity, flag: Flag) -
         decision.outcome.already = true;
         return Ok(decision);
     }
-    if flag != Flag::Freeze(true) && who.actor.role() != Role::Cmd {
-        if !who.solo {
-            return Err(Error::not_allowed(format!(
-                "`flag {}={}` needs CMD; you are `{}`, and may only freeze",
-                flag.name(),
-                flag.value(),
-                who.actor
-            ))
-            .hint("orch status"));
-        }
-        decision.waivers.push("role".to_owned());
+    let may_set = flag == Flag::Freeze(true) || who.actor.role() == Role::Cmd;
+    if !who.may(may_set, &mut decision.waivers) {
+        return Err(Error::not_allowed(format!(
+            "`flag {}={}` needs CMD; you are `{}`, and may only freeze",
+            flag.name(),
+            flag.value(),
+            who.actor
+        ))
+        .hint("orch status"));
     }
     if is_set(snapshot.flags) {
         return Err(Error::new(

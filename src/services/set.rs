@@ -362,15 +362,12 @@ fn leave_unknown(
     decision: &mut Decision,
 ) -> Result<()> {
     let id = case.task.id.as_ref();
-    if who.actor.role() != Role::Cmd {
-        if !who.solo {
-            return Err(Error::not_allowed(format!(
-                "`{id}` is in the state `{}`, which the tool does not know; only CMD moves it out",
-                case.task.state.as_deref().unwrap_or("-")
-            ))
-            .hint(format!("orch show {}", shell_word(id))));
-        }
-        decision.waivers.push("role".to_owned());
+    if !who.may(who.actor.role() == Role::Cmd, &mut decision.waivers) {
+        return Err(Error::not_allowed(format!(
+            "`{id}` is in the state `{}`, which the tool does not know; only CMD moves it out",
+            case.task.state.as_deref().unwrap_or("-")
+        ))
+        .hint(format!("orch show {}", shell_word(id))));
     }
     if matches!(to, State::Doing | State::Done) {
         return Err(Error::not_allowed(format!(

@@ -61,15 +61,12 @@ pub fn add(
         None => new_id(ctx, snapshot)?,
     };
     let mut waivers = Vec::new();
-    if state == State::Ready && who.actor.role() != Role::Cmd {
-        if !who.solo {
-            return Err(Error::not_allowed(format!(
-                "`--state READY` is `add` and `ready` in one, and `ready` needs CMD; you are `{}`",
-                who.actor
-            ))
-            .hint("orch add --help"));
-        }
-        waivers.push("role".to_owned());
+    if state == State::Ready && !who.may(who.actor.role() == Role::Cmd, &mut waivers) {
+        return Err(Error::not_allowed(format!(
+            "`--state READY` is `add` and `ready` in one, and `ready` needs CMD; you are `{}`",
+            who.actor
+        ))
+        .hint("orch add --help"));
     }
     let mut draft = Draft::new(&id);
     draft.set(TaskField::Title, Some(title.to_owned()));

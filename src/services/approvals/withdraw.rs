@@ -42,17 +42,14 @@ pub fn withdraw(
     let asked = case.approval.requested_by.as_deref().unwrap_or_default();
     let is_own =
         Actor::parse(asked).is_some_and(|asked| ctx.principals.same_person(&who.actor, &asked));
-    if !is_own && who.actor.role() != Role::Cmd {
-        if !who.solo {
-            return Err(Error::not_allowed(format!(
-                "`{id}` was asked for by `{asked}`, and only they or CMD can withdraw it; you are \
-                 `{}`",
-                who.actor
-            ))
-            .about(id)
-            .hint(show()));
-        }
-        decision.waivers.push("role".to_owned());
+    if !who.may(is_own || who.actor.role() == Role::Cmd, &mut decision.waivers) {
+        return Err(Error::not_allowed(format!(
+            "`{id}` was asked for by `{asked}`, and only they or CMD can withdraw it; you are \
+             `{}`",
+            who.actor
+        ))
+        .about(id)
+        .hint(show()));
     }
     decision.operations.push(Operation::SetApproval {
         id: id.to_owned(),

@@ -33,15 +33,12 @@ pub fn accept(
     names: &[String],
 ) -> Result<Decision> {
     let mut decision = Decision::new(Outcome::default());
-    if who.actor.role() != Role::Cmd {
-        if !who.solo {
-            return Err(Error::not_allowed(format!(
-                "`check --accept` needs CMD; you are `{}`",
-                who.actor
-            ))
-            .hint("orch check"));
-        }
-        decision.waivers.push("role".to_owned());
+    if !who.may(who.actor.role() == Role::Cmd, &mut decision.waivers) {
+        return Err(Error::not_allowed(format!(
+            "`check --accept` needs CMD; you are `{}`",
+            who.actor
+        ))
+        .hint("orch check"));
     }
     let findings = super::of_snapshot(ctx, snapshot)?;
     let standing: Vec<&Finding> =

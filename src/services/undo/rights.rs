@@ -51,14 +51,10 @@ pub(super) fn check(
     Ok(token)
 }
 
-/// CMD, or `solo`, which gives all roles.
+/// CMD only.
 fn directs(asked: Asked<'_>, what: &str, waivers: &mut Vec<String>) -> Result<()> {
     let who = asked.who;
-    if who.actor.role() == Role::Cmd {
-        return Ok(());
-    }
-    if who.solo {
-        waivers.push("role".to_owned());
+    if who.may(who.actor.role() == Role::Cmd, waivers) {
         return Ok(());
     }
     Err(Error::not_allowed(format!("an undo {what} needs CMD; you are `{}`", who.actor))
