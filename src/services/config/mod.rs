@@ -8,6 +8,7 @@
 //! hides a setting from a reader; it gets the others and a finding.
 
 mod automation;
+pub mod cron;
 mod entries;
 mod file;
 mod flow;

@@ -184,6 +184,8 @@ fn offset_ms(tz: &TimeZone, at: Timestamp) -> i64 {
 mod tests {
     use super::*;
 
+    const HOUR_MS: i64 = 3_600_000;
+
     fn end(zone: &str, date: &str) -> String {
         let zone = Zone::parse(zone).unwrap();
         let date: NaiveDate = date.parse().unwrap();
@@ -232,7 +234,6 @@ mod tests {
     fn dates_of_instants() {
         let tokyo = Zone::parse("Asia/Tokyo").unwrap();
         assert_eq!(tokyo.date_of_ms(0).to_string(), "1970-01-01");
-        const HOUR_MS: i64 = 3_600_000;
         assert_eq!(tokyo.date_of_ms(15 * HOUR_MS).to_string(), "1970-01-02");
         assert_eq!(tokyo.date_of_ms(-10 * HOUR_MS).to_string(), "1969-12-31");
         for ms in [i64::MIN, i64::MAX] {
