@@ -11,6 +11,9 @@ use std::time::{Duration, SystemTime};
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970-01-01T00:00:00Z; may jump, as wall clocks do.
     fn now_ms(&self) -> i64;
+    /// Milliseconds since the machine started, the time that it was asleep
+    /// included. Nobody sets it, and all processes of the machine share it.
+    fn boot_ms(&self) -> i64;
     /// Waits.
     fn sleep(&self, duration: Duration);
 }
@@ -33,10 +36,21 @@ impl Clock for SystemClock {
             .map_or_else(|before| -ms(before.duration()), ms)
     }
 
+    fn boot_ms(&self) -> i64 {
+        let time = rustix::time::clock_gettime(BOOT);
+        time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
+    }
+
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
 }
+
+#[cfg(target_os = "linux")]
+const BOOT: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+/// Stands still while the machine sleeps on some systems.
+#[cfg(not(target_os = "linux"))]
+const BOOT: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
 /// The kernel's random source.
 pub(super) struct Kernel;
@@ -56,6 +70,8 @@ mod tests {
     #[test]
     fn the_clock_is_past_2020_and_bytes_differ() {
         assert!(SystemClock.now_ms() > 1_577_836_800_000);
+        let before = SystemClock.boot_ms();
+        assert!(before > 0 && SystemClock.boot_ms() >= before);
         let (mut a, mut b) = ([0; 16], [0; 16]);
         Kernel.fill(&mut a);
         Kernel.fill(&mut b);

@@ -27,6 +27,18 @@ impl Fs for Disk {
         fs::read(path)
     }
 
+    fn read_part(&self, path: &Path, from: u64, most: usize) -> io::Result<Vec<u8>> {
+        let extra = flags(OFlags::NOFOLLOW | OFlags::NONBLOCK);
+        let mut file = OpenOptions::new().read(true).custom_flags(extra).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
+        }
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(most as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         fs::metadata(path).map(|meta| stat_of(&meta))
     }
@@ -445,6 +457,17 @@ mod tests {
         Disk.append(&path).unwrap().write_all(&vec![b'x'; 3_000_001]).unwrap();
         let bytes = Disk.read(&path).unwrap();
         assert_eq!((bytes.len(), bytes.capacity()), (3_000_001, 3_000_001));
+    }
+
+    #[test]
+    fn a_part_is_read_of_a_regular_file_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("a"), dir.path().join("link"));
+        Disk.append(&path).unwrap().write_all(b"abcdef").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let part = |from, most| Disk.read_part(&path, from, most).unwrap();
+        assert_eq!((part(2, 3), part(4, 9), part(9, 9)), (b"cde".into(), b"ef".into(), vec![]));
+        assert!(Disk.read_part(&link, 0, 9).is_err() && Disk.read_part(dir.path(), 0, 9).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! process; the answers are facts or an honest stand-in, never a panic.
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ pub trait Env: Send + Sync {
     /// A variable. Bytes that are not Unicode are replaced rather than the
     /// variable ignored: `$ORCH_ROOT` must never look unset when it is set.
     fn var(&self, name: &str) -> Option<String>;
+    /// Every variable, byte for byte.
+    fn vars(&self) -> Vec<(OsString, OsString)>;
     /// The working directory.
     fn current_dir(&self) -> io::Result<PathBuf>;
     /// Where scratch files go.
@@ -41,6 +44,10 @@ pub(super) struct Process;
 impl Env for Process {
     fn var(&self, name: &str) -> Option<String> {
         std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    fn vars(&self) -> Vec<(OsString, OsString)> {
+        std::env::vars_os().collect()
     }
 
     fn current_dir(&self) -> io::Result<PathBuf> {
@@ -112,6 +119,11 @@ pub(super) struct Detached(pub(super) std::sync::Arc<dyn Env>);
 impl Env for Detached {
     fn var(&self, name: &str) -> Option<String> {
         if name.starts_with("ORCH_") { None } else { self.0.var(name) }
+    }
+    fn vars(&self) -> Vec<(OsString, OsString)> {
+        let mut vars = self.0.vars();
+        vars.retain(|(name, _)| !name.as_encoded_bytes().starts_with(b"ORCH_"));
+        vars
     }
     fn current_dir(&self) -> io::Result<PathBuf> {
         self.0.current_dir()

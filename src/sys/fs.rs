@@ -66,6 +66,9 @@ pub trait Fs: Send + Sync {
     /// All bytes, in one allocation of the file's size. Waits where the path is
     /// a pipe that nobody writes to: `stat` first what others may have placed.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// At most so many bytes behind an offset; fewer only at the end. A link or
+    /// anything but a regular file is an error.
+    fn read_part(&self, path: &Path, from: u64, most: usize) -> io::Result<Vec<u8>>;
     /// What the path leads to; follows links.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
     /// What the path names itself.

@@ -17,6 +17,8 @@ mod disk;
 mod env;
 mod events;
 mod fs;
+mod keeping;
+mod machine;
 mod net;
 mod process;
 mod programs;
@@ -33,8 +35,9 @@ pub use disk::Disk;
 pub use env::Env;
 pub use events::{Events, Heard, Listening};
 pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
+pub use keeping::{Keeping, Output as Printed, Woken};
 pub use net::{Net, Network};
-pub use process::{Caught, Child, Ended, Process, Program, Signal};
+pub use process::{Caught, Child, Ended, Own, Process, Program, Signal};
 pub use programs::{Installed, Output, Programs};
 
 /// Everything a command can reach outside of its own memory. Cheap to clone.

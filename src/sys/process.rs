@@ -1,16 +1,20 @@
 //! Other programs: starting one, waiting for it, signals to it and to us.
 //!
-//! Lives here: the traits and the real ones. Not here: what is run and why
-//! (`services`). Invariant: a program is started by its arguments, never by a
+//! Lives here: the traits and the real ones. Not here: processes that others
+//! started (`sys::machine`), what a keeper does (`sys::keeping`), what is run and
+//! why (`services`, `watch`). Invariant: a program is started by its arguments, never by a
 //! shell, and inherits no file but the three streams, since every other handle
 //! closes on exec.
 #![allow(clippy::disallowed_methods, reason = "this is where programs are started")]
 
+use super::keeping::{self, Keeping};
+use super::machine;
 use rustix::process::{Pid, Signal as Raw};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child as StdChild, Command, ExitStatus};
+use std::path::PathBuf;
+use std::process::{Child as StdChild, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -72,7 +76,7 @@ impl Signal {
         }
     }
 
-    const fn raw(self) -> Raw {
+    pub(super) const fn raw(self) -> Raw {
         match self {
             Self::Hangup => Raw::HUP,
             Self::Interrupt => Raw::INT,
@@ -80,6 +84,17 @@ impl Signal {
             Self::Kill => Raw::KILL,
         }
     }
+}
+
+/// Our own program, started anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// Its arguments, without its name.
+    pub args: Vec<OsString>,
+    /// All variables that it has.
+    pub env: Vec<(OsString, OsString)>,
+    /// Its working directory.
+    pub dir: PathBuf,
 }
 
 /// Starts programs and hears signals.
@@ -94,6 +109,32 @@ pub trait Process: Send + Sync {
     /// from here on until we end; those that we were told to ignore are still
     /// ignored.
     fn on_signal(&self, act: Box<dyn Fn(Signal) + Send>) -> io::Result<()>;
+    /// This boot and this space of process numbers, `<boot id>/<pid namespace>`:
+    /// numbers of two different ones cannot be compared.
+    fn machine(&self) -> String;
+    /// When a process of this machine started, in clock ticks since boot: with
+    /// its number that is a process for ever. None where there is none, or where
+    /// it has ended and is only not waited for yet.
+    fn started(&self, pid: u32) -> Option<u64>;
+    /// Starts our own program anew, from the file that we run whatever its name
+    /// leads to by now. All three streams are null.
+    fn spawn_self(&self, program: &Own) -> io::Result<Box<dyn Child>>;
+    /// A process that somebody else started, if it is there and still the same.
+    /// Its `wait` says 0 once it is gone: only its parent knows the number; its
+    /// signals reach that process alone, or nobody.
+    fn attach(&self, pid: u32, start: u64) -> io::Result<Option<Box<dyn Child>>>;
+    /// Sends a signal to what is left of a command that nobody keeps any more:
+    /// to its group, if the group's leader is the process that started then, and
+    /// to every process that was started with all of these variables. Never to
+    /// us. Says how many were met.
+    fn end_strays(
+        &self,
+        group: Option<(u32, u64)>,
+        marks: &[(&str, &str)],
+        signal: Signal,
+    ) -> io::Result<usize>;
+    /// Makes us the keeper of a command that is to be started, see [`Keeping`].
+    fn become_keeper(&self) -> io::Result<Box<dyn Keeping>>;
 }
 
 /// A program that was started.
@@ -149,6 +190,46 @@ impl Process for System {
     fn on_signal(&self, act: Box<dyn Fn(Signal) + Send>) -> io::Result<()> {
         super::signals::listen(act)
     }
+
+    fn machine(&self) -> String {
+        machine::name()
+    }
+
+    fn started(&self, pid: u32) -> Option<u64> {
+        machine::look(pid).filter(|seen| !seen.is_over).map(|seen| seen.start)
+    }
+
+    fn spawn_self(&self, program: &Own) -> io::Result<Box<dyn Child>> {
+        let mut command = Command::new(own_file()?);
+        command.arg0("orch").args(&program.args).current_dir(&program.dir);
+        command.env_clear().envs(program.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Box::new(Running { child: command.spawn()?, leads: false, ended: None }))
+    }
+
+    fn attach(&self, pid: u32, start: u64) -> io::Result<Option<Box<dyn Child>>> {
+        machine::attach(pid, start)
+    }
+
+    fn end_strays(
+        &self,
+        group: Option<(u32, u64)>,
+        marks: &[(&str, &str)],
+        signal: Signal,
+    ) -> io::Result<usize> {
+        machine::end_strays(group, marks, signal)
+    }
+
+    fn become_keeper(&self) -> io::Result<Box<dyn Keeping>> {
+        keeping::begin()
+    }
+}
+
+/// The file that we run. Linux has a name for it that still leads there when an
+/// update has put another one in its place.
+fn own_file() -> io::Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Ok(running) } else { std::env::current_exe() }
 }
 
 /// The signals that this process ignores, one bit each; none where the system
@@ -190,7 +271,7 @@ impl Running {
             || self.pid().is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
     }
 
-    fn pid(&self) -> Option<Pid> {
+    pub(super) fn pid(&self) -> Option<Pid> {
         Pid::from_raw(i32::try_from(self.child.id()).ok()?)
     }
 

@@ -195,6 +195,10 @@ impl Fs for Within {
         self.inner.read(&there.path)
     }
 
+    fn read_part(&self, path: &Path, from: u64, most: usize) -> io::Result<Vec<u8>> {
+        self.inner.read_part(&self.anchor(path)?.path, from, most)
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.inner.stat(&self.follow(path)?.path)
     }
@@ -326,6 +330,7 @@ mod tests {
             refused(within.exchange(&ours, &there("theirs")), "exchange");
             refused(within.rename_new(&ours, &there("x")), "rename_new to");
             refused(within.read(&there("theirs")).map(drop), "read");
+            refused(within.read_part(&there("theirs"), 0, 9).map(drop), "read_part");
             refused(within.stat(&there("theirs")).map(drop), "stat");
             refused(within.lstat(&there("theirs")).map(drop), "lstat");
             refused(within.list(&root.join(link)).map(drop), "list");

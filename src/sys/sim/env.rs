@@ -4,6 +4,7 @@
 //! Invariant: nothing of the real process shows through.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -130,6 +131,11 @@ impl Env for SimEnv {
         self.facts().vars.get(name).cloned()
     }
 
+    fn vars(&self) -> Vec<(OsString, OsString)> {
+        let facts = self.facts();
+        facts.vars.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
     fn current_dir(&self) -> io::Result<PathBuf> {
         Ok(self.facts().cwd.clone())
     }
@@ -182,6 +188,7 @@ mod tests {
         env.set_cwd("/b");
         assert_eq!(env.current_dir().unwrap(), PathBuf::from("/b"));
         assert_eq!((env.var("X").as_deref(), env.var("Y")), (Some("1"), None));
+        assert_eq!(env.vars(), [("X".into(), "1".into())]);
         assert_eq!(env.terminal_width(), None, "a pipe has no width");
         assert_eq!(env.read_stdin().unwrap(), b"hi");
         assert_eq!(env.read_stdin().unwrap(), b"");

@@ -114,6 +114,11 @@ impl Fs for FaultFs {
         self.inner.read(path)
     }
 
+    fn read_part(&self, path: &Path, from: u64, most: usize) -> io::Result<Vec<u8>> {
+        self.plan.enter("read_part", path)?;
+        self.inner.read_part(path, from, most)
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.plan.enter("stat", path)?;
         self.inner.stat(path)

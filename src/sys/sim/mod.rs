@@ -8,6 +8,7 @@
 mod env;
 mod events;
 mod fault;
+mod keeping;
 mod net;
 mod process;
 mod programs;
@@ -21,7 +22,7 @@ pub use env::SimEnv;
 pub use events::SimEvents;
 pub use fault::{FaultFs, is_crash};
 pub use net::SimNet;
-pub use process::{Life, SimProcess};
+pub use process::{Life, Role, SimProcess};
 pub use programs::SimPrograms;
 
 use super::{Clock, Disk, Entropy, Fs, Sys};
@@ -77,30 +78,39 @@ impl Sim {
     }
 }
 
-/// A clock that moves only when told to, or by waiting.
-pub struct SimClock(AtomicI64);
+/// A clock that moves only when told to, or by waiting. The machine started
+/// when it was made.
+pub struct SimClock {
+    wall: AtomicI64,
+    boot: AtomicI64,
+}
 
 impl SimClock {
     /// A clock at so many milliseconds since 1970.
     pub fn new(now_ms: i64) -> Self {
-        Self(AtomicI64::new(now_ms))
+        Self { wall: AtomicI64::new(now_ms), boot: AtomicI64::new(0) }
     }
 
     /// Moves forward.
     pub fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.boot.fetch_add(ms, Ordering::SeqCst);
+        self.wall.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Jumps, backwards too.
+    /// Jumps, backwards too; the time since the machine started does not.
     pub fn set(&self, now_ms: i64) {
-        self.0.store(now_ms, Ordering::SeqCst);
+        self.wall.store(now_ms, Ordering::SeqCst);
     }
 }
 
 impl Clock for SimClock {
     fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.wall.load(Ordering::SeqCst)
+    }
+
+    fn boot_ms(&self) -> i64 {
+        self.boot.load(Ordering::SeqCst)
     }
 
     fn sleep(&self, duration: Duration) {
@@ -144,6 +154,8 @@ mod tests {
         sys.clock.sleep(Duration::from_millis(5));
         sim.clock.advance(Duration::from_secs(1));
         assert_eq!(sys.clock.now_ms(), before + 1005);
+        sim.clock.set(7);
+        assert_eq!((sys.clock.now_ms(), sys.clock.boot_ms()), (7, 1005));
     }
 
     #[test]

@@ -7,13 +7,16 @@
 //! the start; anything else is not found, unless a test gives it a [`Life`].
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::SimClock;
+use super::keeping::SimKeeping;
 use crate::sys::Clock;
-use crate::sys::process::{Caught, Child, Ended, Process, Program, Signal};
+use crate::sys::keeping::Keeping;
+use crate::sys::process::{Caught, Child, Ended, Own, Process, Program, Signal};
 
 /// How a program behaves.
 #[derive(Debug, Clone)]
@@ -38,20 +41,65 @@ impl Life {
     }
 }
 
-type Act = Box<dyn FnOnce() + Send>;
+/// What a program of ours does, in a test that plays it.
+pub struct Role {
+    /// How it behaves.
+    pub life: Life,
+    /// What it does last, told how it ends; not where it is killed.
+    pub at_end: Option<Last>,
+}
 
-#[derive(Default)]
+type Act = Box<dyn FnOnce() + Send>;
+type Last = Box<dyn FnOnce(Ended) + Send>;
+type Play = Box<dyn FnMut(&Own, u32) -> io::Result<Role> + Send>;
+
+/// The number of the first program that is started.
+const FIRST: u32 = 4343;
+
 struct Facts {
     lives: BTreeMap<String, Life>,
+    prints: BTreeMap<String, Vec<u8>>,
+    /// Every program that was started, the first one being [`FIRST`].
+    beings: Vec<Being>,
     started: Vec<Program>,
+    own: Vec<Own>,
+    play: Option<Play>,
     sent: Vec<Signal>,
     caught: Vec<Signal>,
     acts: Vec<Box<dyn Fn(Signal) + Send>>,
-    /// What happens at a moment, in milliseconds since 1970.
+    machine: String,
+    /// What happens at a moment, in milliseconds since the machine started.
     later: Vec<(i64, Act)>,
 }
 
-/// Simulated programs.
+struct Being {
+    until: i64,
+    life: Life,
+    env: Vec<(OsString, OsString)>,
+    at_end: Option<Last>,
+    ended: Option<Ended>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            lives: BTreeMap::new(),
+            prints: BTreeMap::new(),
+            beings: Vec::new(),
+            started: Vec::new(),
+            own: Vec::new(),
+            play: None,
+            sent: Vec::new(),
+            caught: Vec::new(),
+            acts: Vec::new(),
+            machine: "sim".to_owned(),
+            later: Vec::new(),
+        }
+    }
+}
+
+/// Simulated programs. A clone speaks of the same ones.
+#[derive(Clone)]
 pub struct SimProcess {
     clock: Arc<SimClock>,
     facts: Arc<Mutex<Facts>>,
@@ -68,9 +116,21 @@ impl SimProcess {
         self.facts().lives.insert(name.to_owned(), life);
     }
 
+    /// What a program prints, to a keeper.
+    pub fn prints(&self, name: &str, bytes: &[u8]) {
+        self.facts().prints.insert(name.to_owned(), bytes.to_owned());
+    }
+
+    /// Plays our own program in place of one that ends at once with 0; gets what
+    /// was asked for, and its number.
+    pub fn play(&self, play: impl FnMut(&Own, u32) -> io::Result<Role> + Send + 'static) {
+        self.facts().play = Some(Box::new(play));
+    }
+
     /// Does something once that much time has passed, while somebody waits.
     pub fn later(&self, after: Duration, act: impl FnOnce() + Send + 'static) {
-        let at = self.clock.now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        let at = self.boot_ms().saturating_add(after);
         self.facts().later.push((at, Box::new(act)));
     }
 
@@ -85,9 +145,23 @@ impl SimProcess {
         self.facts().acts.extend(acts);
     }
 
+    /// Another boot, or another space of numbers: nothing that was started lives.
+    pub fn set_machine(&self, name: &str) {
+        let mut facts = self.facts();
+        name.clone_into(&mut facts.machine);
+        for being in &mut facts.beings {
+            being.ended.get_or_insert(Ended::Signal(Signal::Kill.number()));
+        }
+    }
+
     /// What was started.
-    pub fn started(&self) -> Vec<Program> {
+    pub fn started_programs(&self) -> Vec<Program> {
         self.facts().started.clone()
+    }
+
+    /// What of our own was started.
+    pub fn started_own(&self) -> Vec<Own> {
+        self.facts().own.clone()
     }
 
     /// The signals that programs were sent.
@@ -95,17 +169,53 @@ impl SimProcess {
         self.facts().sent.clone()
     }
 
-    fn facts(&self) -> MutexGuard<'_, Facts> {
-        lock(&self.facts)
+    /// Lets time pass until a moment since the machine started, or until the next
+    /// thing that happens before it, and lets that happen.
+    pub fn pass(&self, until_ms: i64) {
+        let now = self.boot_ms();
+        let next = {
+            let facts = self.facts();
+            let ends = facts.beings.iter().filter(|b| b.ended.is_none()).map(|b| b.until);
+            ends.chain(facts.later.iter().map(|(at, _)| *at)).min()
+        };
+        let to = until_ms.min(next.unwrap_or(i64::MAX)).max(now);
+        self.clock.advance(Duration::from_millis(u64::try_from(to - now).unwrap_or(0)));
+        self.happen();
     }
-}
 
-fn lock(facts: &Mutex<Facts>) -> MutexGuard<'_, Facts> {
-    facts.lock().unwrap_or_else(PoisonError::into_inner)
-}
+    /// Lets happen what is due by now.
+    pub fn happen(&self) {
+        let now = self.boot_ms();
+        let mut due: Vec<Act> = Vec::new();
+        {
+            let mut facts = self.facts();
+            while let Some(at) = facts.later.iter().position(|(at, _)| *at <= now) {
+                due.push(facts.later.swap_remove(at).1);
+            }
+            for being in facts.beings.iter_mut().filter(|b| b.until <= now) {
+                due.extend(being.end(being.life.ends));
+            }
+        }
+        // Not under the mutex: it may be about these very processes.
+        for act in due {
+            act();
+        }
+    }
 
-impl Process for SimProcess {
-    fn spawn(&self, program: &Program) -> io::Result<Box<dyn Child>> {
+    pub(super) fn boot_ms(&self) -> i64 {
+        self.clock.boot_ms()
+    }
+
+    pub(super) fn hear(&self) -> Option<Signal> {
+        let caught = &mut self.facts().caught;
+        (!caught.is_empty()).then(|| caught.remove(0))
+    }
+
+    pub(super) fn printed_by(&self, name: &OsStr) -> Option<Vec<u8>> {
+        self.facts().prints.get(name.to_str()?).cloned()
+    }
+
+    pub(super) fn start(&self, program: &Program) -> io::Result<SimChild> {
         let words: Vec<&str> = program.argv.iter().filter_map(|word| word.to_str()).collect();
         let known = words.first().and_then(|name| self.facts().lives.get(*name).cloned());
         let life = match (known, &words[..]) {
@@ -119,18 +229,133 @@ impl Process for SimProcess {
             _ => return Err(io::Error::from_raw_os_error(2)),
         };
         self.facts().started.push(program.clone());
-        let lasts = i64::try_from(life.lasts.as_millis()).unwrap_or(i64::MAX);
-        Ok(Box::new(SimChild {
-            clock: self.clock.clone(),
-            facts: self.facts.clone(),
-            until: self.clock.now_ms().saturating_add(lasts),
-            life,
-            ended: None,
-        }))
+        let env = program.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Ok(self.live(Role { life, at_end: None }, env))
+    }
+
+    fn live(&self, role: Role, env: Vec<(OsString, OsString)>) -> SimChild {
+        let lasts = i64::try_from(role.life.lasts.as_millis()).unwrap_or(i64::MAX);
+        let until = self.boot_ms().saturating_add(lasts);
+        let mut facts = self.facts();
+        let Role { life, at_end } = role;
+        facts.beings.push(Being { until, life, env, at_end, ended: None });
+        SimChild { process: self.clone(), at: facts.beings.len() - 1, is_parent: true }
+    }
+
+    /// Sends a signal to the one at a place in the list.
+    fn signal(&self, at: usize, signal: Signal) {
+        let act = {
+            let mut facts = self.facts();
+            facts.sent.push(signal);
+            let being = &mut facts.beings[at];
+            let hears = signal == Signal::Kill || !being.life.deaf_to.contains(&signal);
+            if signal == Signal::Kill {
+                being.at_end = None;
+            }
+            if hears { being.end(Ended::Signal(signal.number())) } else { None }
+        };
+        if let Some(act) = act {
+            act();
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Being {
+    /// Ends it, unless it has; what it does last is for the caller to do.
+    fn end(&mut self, how: Ended) -> Option<Act> {
+        if self.ended.is_some() {
+            return None;
+        }
+        self.ended = Some(how);
+        self.at_end.take().map(|last| Box::new(move || last(how)) as Act)
+    }
+}
+
+/// Where in the list a number stands.
+fn place(pid: u32) -> Option<usize> {
+    usize::try_from(pid.checked_sub(FIRST)?).ok()
+}
+
+/// When the process of a number started: no two alike.
+fn start_of(pid: u32) -> u64 {
+    1_000_000 + u64::from(pid)
+}
+
+impl Process for SimProcess {
+    fn spawn(&self, program: &Program) -> io::Result<Box<dyn Child>> {
+        Ok(Box::new(self.start(program)?))
     }
 
     fn catch(&self) -> io::Result<Box<dyn Caught>> {
-        Ok(Box::new(SimCaught(self.facts.clone())))
+        Ok(Box::new(SimCaught(self.clone())))
+    }
+
+    fn machine(&self) -> String {
+        self.facts().machine.clone()
+    }
+
+    fn started(&self, pid: u32) -> Option<u64> {
+        // Whoever was not started here lives: ourselves.
+        let is_over = |at: usize| self.facts().beings.get(at).is_none_or(|b| b.ended.is_some());
+        (!place(pid).is_some_and(is_over)).then(|| start_of(pid))
+    }
+
+    fn spawn_self(&self, program: &Own) -> io::Result<Box<dyn Child>> {
+        let (play, pid) = {
+            let mut facts = self.facts();
+            facts.own.push(program.clone());
+            (facts.play.take(), FIRST + u32::try_from(facts.beings.len()).unwrap_or(0))
+        };
+        // Not under the mutex: it may be about these very processes.
+        let mut play = play;
+        let role = match &mut play {
+            Some(play) => play(program, pid),
+            None => Ok(Role { life: Life::exit(0), at_end: None }),
+        };
+        if let Some(play) = play {
+            self.facts().play.get_or_insert(play);
+        }
+        Ok(Box::new(self.live(role?, program.env.clone())))
+    }
+
+    fn attach(&self, pid: u32, start: u64) -> io::Result<Option<Box<dyn Child>>> {
+        let Some(at) = place(pid).filter(|_| self.started(pid) == Some(start)) else {
+            return Ok(None);
+        };
+        Ok(Some(Box::new(SimChild { process: self.clone(), at, is_parent: false })))
+    }
+
+    fn end_strays(
+        &self,
+        group: Option<(u32, u64)>,
+        marks: &[(&str, &str)],
+        signal: Signal,
+    ) -> io::Result<usize> {
+        let leader = group.filter(|(pid, start)| self.started(*pid) == Some(*start));
+        let leader = leader.and_then(|(pid, _)| place(pid));
+        let has = |being: &Being| {
+            let mark = |(name, value): &(&str, &str)| {
+                being.env.iter().any(|(n, v)| n == name && v == value)
+            };
+            !marks.is_empty() && marks.iter().all(mark)
+        };
+        let met: Vec<usize> = {
+            let facts = self.facts();
+            let alive = facts.beings.iter().enumerate().filter(|(_, b)| b.ended.is_none());
+            alive.filter(|(at, b)| Some(*at) == leader || has(b)).map(|(at, _)| at).collect()
+        };
+        for at in &met {
+            self.signal(*at, signal);
+        }
+        Ok(met.len())
+    }
+
+    fn become_keeper(&self) -> io::Result<Box<dyn Keeping>> {
+        Ok(Box::new(SimKeeping::new(self.clone())))
     }
 
     fn on_signal(&self, act: Box<dyn Fn(Signal) + Send>) -> io::Result<()> {
@@ -152,104 +377,51 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(number * seconds))
 }
 
-struct SimCaught(Arc<Mutex<Facts>>);
+struct SimCaught(SimProcess);
 
 impl Caught for SimCaught {
     fn take(&self) -> Vec<Signal> {
-        std::mem::take(&mut lock(&self.0).caught)
+        std::mem::take(&mut self.0.facts().caught)
     }
 }
 
-struct SimChild {
-    clock: Arc<SimClock>,
-    facts: Arc<Mutex<Facts>>,
-    until: i64,
-    life: Life,
-    ended: Option<Ended>,
+pub(super) struct SimChild {
+    process: SimProcess,
+    at: usize,
+    is_parent: bool,
+}
+
+impl SimChild {
+    /// When it ends by itself, in milliseconds since the machine started.
+    pub(super) fn until(&self) -> i64 {
+        self.process.facts().beings[self.at].until
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        let ended = self.process.facts().beings[self.at].ended;
+        if self.is_parent { ended } else { ended.map(|_| Ended::Code(0)) }
+    }
 }
 
 impl Child for SimChild {
     fn id(&self) -> u32 {
-        4343
+        FIRST + u32::try_from(self.at).unwrap_or(0)
     }
 
     fn wait(&mut self, at_most: Duration) -> io::Result<Option<Ended>> {
-        let now = self.clock.now_ms();
-        let target = now.saturating_add(i64::try_from(at_most.as_millis()).unwrap_or(i64::MAX));
-        if self.ended.is_none() {
-            let next = lock(&self.facts).later.iter().map(|(at, _)| *at).min();
-            let to = target.min(self.until).min(next.unwrap_or(i64::MAX)).max(now);
-            self.clock.set(to);
-            let mut due = Vec::new();
-            {
-                let mut facts = lock(&self.facts);
-                while let Some(at) = facts.later.iter().position(|(at, _)| *at <= to) {
-                    due.push(facts.later.swap_remove(at).1);
-                }
-            }
-            // Not under the mutex: it may be about this very process.
-            for act in due {
-                act();
-            }
-            if self.clock.now_ms() >= self.until {
-                self.ended = Some(self.life.ends);
-            }
+        let at_most = i64::try_from(at_most.as_millis()).unwrap_or(i64::MAX);
+        if self.ended().is_none() {
+            self.process.pass(self.process.boot_ms().saturating_add(at_most));
         }
-        Ok(self.ended)
+        Ok(self.ended())
     }
 
     fn signal(&mut self, signal: Signal) -> io::Result<()> {
-        lock(&self.facts).sent.push(signal);
-        if self.ended.is_none() && !self.life.deaf_to.contains(&signal) {
-            self.ended = Some(Ended::Signal(signal.number()));
-        }
+        self.process.signal(self.at, signal);
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    fn program(words: &[&str]) -> Program {
-        let argv = words.iter().map(Into::into).collect();
-        Program { argv, env: Vec::new(), own_group: false }
-    }
-
-    #[test]
-    fn a_program_lives_by_the_clock_and_things_happen_meanwhile() {
-        let clock = Arc::new(SimClock::new(0));
-        let sim = SimProcess::new(clock.clone());
-        let seen = Arc::new(AtomicI64::new(-1));
-        let (mark, watch) = (seen.clone(), clock.clone());
-        sim.later(Duration::from_secs(5), move || mark.store(watch.now_ms(), Ordering::SeqCst));
-        let mut child = sim.spawn(&program(&["sleep", "10s"])).unwrap();
-        let wait = |child: &mut Box<dyn Child>| child.wait(Duration::from_secs(8)).unwrap();
-        assert_eq!((wait(&mut child), seen.load(Ordering::SeqCst)), (None, 5_000));
-        assert_eq!((wait(&mut child), clock.now_ms()), (Some(Ended::Code(0)), 10_000));
-        assert_eq!(sim.started().len(), 1);
-    }
-
-    #[test]
-    fn a_program_may_be_deaf_or_missing() {
-        let sim = SimProcess::new(Arc::new(SimClock::new(0)));
-        let deaf = Life { deaf_to: vec![Signal::Terminate], ..Life::of(Duration::from_secs(9)) };
-        sim.know("deaf", deaf);
-        let mut child = sim.spawn(&program(&["deaf"])).unwrap();
-        child.signal(Signal::Terminate).unwrap();
-        assert_eq!(child.wait(Duration::ZERO).unwrap(), None);
-        child.signal(Signal::Kill).unwrap();
-        assert_eq!(child.wait(Duration::ZERO).unwrap(), Some(Ended::Signal(9)));
-        assert_eq!(sim.sent(), [Signal::Terminate, Signal::Kill]);
-        let kind = sim.spawn(&program(&["nothing"])).err().map(|e| e.kind());
-        assert_eq!(kind, Some(io::ErrorKind::NotFound));
-        sim.raise(Signal::Interrupt);
-        let caught = sim.catch().unwrap();
-        assert_eq!((caught.take(), caught.take()), (vec![Signal::Interrupt], Vec::new()));
-        let (tell, told) = std::sync::mpsc::channel();
-        sim.on_signal(Box::new(move |signal| tell.send(signal).unwrap_or_default())).unwrap();
-        sim.raise(Signal::Hangup);
-        assert_eq!(told.recv(), Ok(Signal::Hangup));
-    }
-}
+#[path = "process_tests.rs"]
+mod tests;
