@@ -183,7 +183,27 @@ impl Layout {
 
     /// `ORCH/runs/<task_id>/<run>/`.
     pub fn run_dir(&self, task_id: &str, run: &str) -> PathBuf {
-        self.runs_dir().join(encode_id(task_id)).join(encode_id(run))
+        self.task_runs_dir(task_id).join(encode_id(run))
+    }
+
+    /// `ORCH/runs/<task_id>/`.
+    pub fn task_runs_dir(&self, task_id: &str) -> PathBuf {
+        self.runs_dir().join(encode_id(task_id))
+    }
+
+    /// `ORCH/runs/@schedules/`: no id becomes that name.
+    pub fn schedules_dir(&self) -> PathBuf {
+        self.runs_dir().join("@schedules")
+    }
+
+    /// `ORCH/runs/@schedules/<name>/`.
+    pub fn schedule_dir(&self, name: &str) -> PathBuf {
+        self.schedules_dir().join(encode_id(name))
+    }
+
+    /// `ORCH/runs/@schedules/<name>/<due ms>/`.
+    pub fn schedule_run_dir(&self, name: &str, due_ms: i64) -> PathBuf {
+        self.schedule_dir(name).join(due_ms.to_string())
     }
 
     /// The path as people read it: from the workspace, with `/`.

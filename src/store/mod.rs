@@ -94,6 +94,7 @@ pub mod prepare;
 pub mod recovery;
 pub mod redo;
 pub mod replace;
+pub mod runs;
 pub mod seen;
 pub mod snapshot;
 pub mod staged;
