@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::cron::Cron;
+
 /// When an approval is decided without a person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AutoDecide {
@@ -92,11 +94,12 @@ pub struct Runner {
     pub name: String,
     /// The tasks it takes.
     pub matches: RunnerMatch,
-    /// Program and arguments, with `{{id}}` and the like; never empty.
+    /// Program and arguments, with `{{id}}` and the like in the arguments; never
+    /// empty. With `shell` a script and its arguments.
     pub run: Vec<String>,
     /// The actor that claims for it.
     pub actor: String,
-    /// Whether a shell reads the command.
+    /// Whether a shell reads the first word of the command.
     pub shell: bool,
     /// How long a run may take.
     pub timeout: Duration,
@@ -139,8 +142,8 @@ pub struct Retries {
 pub struct Schedule {
     /// Its name.
     pub name: String,
-    /// Five fields, or six with seconds.
-    pub cron: String,
+    /// When it is due.
+    pub cron: Cron,
     /// Program and arguments; never empty.
     pub run: Vec<String>,
     /// Whether a time that was missed is made up for.

@@ -63,7 +63,8 @@ impl Cron {
         };
         let parts = || FIELDS[offset..].iter().zip(&fields);
         let culprit = |(field, part): (&Field, &&str)| {
-            format!("`{text}`: `{part}` is no {}: write {}, or `*`", field.name, field.range)
+            let (name, range) = (field.name, field.range);
+            format!("`{part}` is no {name} in `{text}`: write {range}, or `*`")
         };
         if let Some(found) = parts().find(|(field, part)| !field.has_its_words(part)) {
             return Err(culprit(found));

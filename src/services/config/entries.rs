@@ -213,7 +213,7 @@ fn runner(runner: &Runner) -> Flow {
 fn schedule(schedule: &Schedule) -> Flow {
     fields([
         ("name", text(&schedule.name)),
-        ("cron", text(&schedule.cron)),
+        ("cron", text(schedule.cron.as_str())),
         ("run", argv(&schedule.run)),
         ("catch_up", word(schedule.catch_up)),
     ])

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::scalar::{
-    Actor, Argv, Bytes, Count, Cron, DurabilityWord, Expiry, Format, Glob, HandEditsWord,
-    IdStyleWord, Name, Number, OnFailureWord, PathStyleWord, PositiveCount, PositiveNumber,
-    PositiveSpan, Scalar, Span, State, Timezone, Url, Variable, Word, WorktreesWord,
+    Actor, Argv, Bytes, Count, DurabilityWord, Expiry, Format, Glob, HandEditsWord, IdStyleWord,
+    Name, Number, OnFailureWord, PathStyleWord, PositiveCount, PositiveNumber, PositiveSpan,
+    Scalar, Span, State, Timezone, Url, Variable, Word, WorktreesWord,
 };
 
 #[derive(Deserialize, Default)]
@@ -148,7 +148,7 @@ pub(super) struct FileRetries {
 #[serde(expecting = "keys and values")]
 pub(super) struct FileSchedule {
     pub name: Scalar<Name>,
-    pub cron: Scalar<Cron>,
+    pub cron: Scalar<Word>,
     pub run: Argv,
     pub catch_up: Option<bool>,
 }

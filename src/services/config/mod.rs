@@ -3,8 +3,8 @@
 //! Lives here: `load` and its findings. Beside it: `settings` and `automation`
 //! (types and defaults), `file` (the shape of the file), `scalar` (rules over one value),
 //! `resolve` (defaults and rules over several), `keys` (names and positions),
-//! `entries` and `flow` (the list of `orch config`), `ids`, `zone`. Not here: finding the
-//! file, and who may loosen what by hand. Invariant: one misspelled key never
+//! `entries` and `flow` (the list of `orch config`), `zone`, `cron`, `placeholders`. Not here:
+//! finding the file, and who may loosen what by hand. Invariant: one misspelled key never
 //! hides a setting from a reader; it gets the others and a finding.
 
 mod automation;
@@ -13,6 +13,7 @@ mod entries;
 mod file;
 mod flow;
 mod keys;
+pub mod placeholders;
 mod resolve;
 mod scalar;
 mod settings;

@@ -10,11 +10,13 @@ use super::automation::{
     Alerts, AutoDecide, Canary, GateCommand, Metrics, Notify, Retries, Runner, RunnerMatch,
     Schedule, Watch,
 };
+use super::cron::Cron;
 use super::file::{
     FileAlerts, FileAutoDecide, FileCanary, FileGateCommand, FileMatch, FileMetrics, FileNotify,
     FileRetries, FileRunner, FileSchedule, FileSettings, FileWatch,
 };
 use super::keys::Path;
+use super::placeholders::{check_alert, check_run};
 use super::scalar::{Rule, Scalar, name, variable};
 use super::settings::{Approvals, Evidence, Ids, Leases, Settings};
 
@@ -126,8 +128,9 @@ fn watch(file: FileWatch) -> Result<Watch, Fault> {
     names.clear();
     let mut schedules = Vec::new();
     for (index, entry) in file.schedules.unwrap_or_default().into_iter().enumerate() {
-        unique(&mut names, &entry.name.0, &at("schedules", index))?;
-        schedules.push(schedule(entry));
+        let path = at("schedules", index);
+        unique(&mut names, &entry.name.0, &path)?;
+        schedules.push(schedule(entry, &path)?);
     }
 
     let notify = file.notify.unwrap_or_default().into_iter().enumerate();
@@ -165,12 +168,14 @@ fn runner(
             return Err(fault(format!("`{key}` is set by `orch watch` itself")));
         }
     }
+    let shell = file.shell.unwrap_or(false);
+    check_run(&file.run.0, shell, &path.key("run"))?;
     let name = file.name.0;
     Ok(Runner {
         matches: runner_match(file.matches.unwrap_or_default()),
         run: file.run.0,
         actor: or(file.actor, format!("WORK@{name}")),
-        shell: file.shell.unwrap_or(false),
+        shell,
         timeout: or(file.timeout, Runner::TIMEOUT),
         grace: or(file.grace, watch_grace),
         retries: retries(file.retries.unwrap_or_default()),
@@ -198,13 +203,14 @@ fn retries(file: FileRetries) -> Retries {
     }
 }
 
-fn schedule(file: FileSchedule) -> Schedule {
-    Schedule {
-        name: file.name.0,
-        cron: file.cron.0,
-        run: file.run.0,
-        catch_up: file.catch_up.unwrap_or(false),
-    }
+fn schedule(file: FileSchedule, path: &Path) -> Result<Schedule, Fault> {
+    let name = file.name.0;
+    let cron = Cron::parse(&file.cron.0).map_err(|why| Fault {
+        path: path.key("cron"),
+        message: format!("schedule `{name}`: {why}"),
+    })?;
+    let catch_up = file.catch_up.unwrap_or(false);
+    Ok(Schedule { name, cron, run: file.run.0, catch_up })
 }
 
 fn alerts(file: FileAlerts) -> Alerts {
@@ -223,7 +229,10 @@ fn notification(file: FileNotify, path: &Path) -> Result<Notify, Fault> {
         (Some(url), None) => {
             Ok(Notify::Webhook { url: url.0, secret_env: file.secret_env.map(|v| v.0) })
         }
-        (None, Some(command)) if file.secret_env.is_none() => Ok(Notify::Command(command.0)),
+        (None, Some(command)) if file.secret_env.is_none() => {
+            check_alert(&command.0, &path.key("command"))?;
+            Ok(Notify::Command(command.0))
+        }
         (None, Some(_)) => Err(Fault {
             path: path.key("secret_env"),
             message: "a command has no signature; it goes with `webhook`".to_owned(),

@@ -109,7 +109,6 @@ rules! {
     Url: String, "a URL", url;
     Variable: String, "the name of an environment variable", variable;
     State: String, "a state such as READY", state;
-    Cron: String, "cron fields such as \"0 3 * * *\"", cron;
     WorktreesWord: Worktrees, "`shared` or `own`",
         |t| one_of(t, &[("shared", Worktrees::Shared), ("own", Worktrees::Own)]);
     DurabilityWord: Durability, "`full` or `fast`",
@@ -222,13 +221,4 @@ fn state(text: &str) -> Result<String, String> {
         .ok_or_else(|| {
             format!("`{text}` is not a state: {}", TaskState::ALL.map(TaskState::as_str).join(", "))
         })
-}
-
-fn cron(text: &str) -> Result<String, String> {
-    match text.split_whitespace().count() {
-        5 | 6 => Ok(text.to_owned()),
-        count => Err(format!(
-            "`{text}` has {count} cron fields: write 5 (minute, hour, day, month, weekday), or 6 with seconds first"
-        )),
-    }
 }

@@ -87,6 +87,38 @@ fn wrong_types_name_place_and_key() {
             "timezone: Asia/Tokio",
             "orch.yaml:1:11: `timezone`: unknown time zone `Asia/Tokio`; did you mean `Asia/Tokyo`?",
         ),
+        (
+            "watch:\n  schedules:\n  - {name: nightly, cron: 99 3 * * *, run: [x]}\n",
+            "orch.yaml:3:21: `watch.schedules[0].cron`: schedule `nightly`: `99` is no minute in `99 3 * * *`: write 0 to 59, or `*`",
+        ),
+        (
+            "watch:\n  schedules:\n  - {name: a, cron: '@daily', run: [x]}\n  - name: b\n    run: [x]\n    cron: 0 3 30 2 *\n",
+            "orch.yaml:6:5: `watch.schedules[1].cron`: schedule `b`: `0 3 30 2 *` is never due: there is no such day",
+        ),
+        (
+            "watch:\n  runners:\n  - name: a\n    run:\n    - x\n    - a {{id}} {{titel}}\n",
+            "orch.yaml:6:7: `watch.runners[0].run[1]`: `{{titel}}` stands for nothing; did you mean `{{title}}`?",
+        ),
+        (
+            "watch: {runners: [{name: a, run: [x, '{{ id }}']}]}",
+            "orch.yaml:1:38: `watch.runners[0].run[1]`: `{{ id }}` stands for nothing; did you mean `{{id}}`?",
+        ),
+        (
+            "watch: {runners: [{name: a, run: [x, '{{.Names}}']}]}",
+            "orch.yaml:1:38: `watch.runners[0].run[1]`: `{{.Names}}` stands for nothing; there are `{{id}}`, `{{title}}`, `{{prompt}}`, `{{artifact}}`",
+        ),
+        (
+            "watch: {runners: [{name: a, run: ['{{artifact}}']}]}",
+            "orch.yaml:1:35: `watch.runners[0].run[0]`: `{{artifact}}` cannot name the program to run",
+        ),
+        (
+            "watch: {runners: [{name: a, shell: true, run: ['echo {{title}}']}]}",
+            "orch.yaml:1:48: `watch.runners[0].run[0]`: a shell would read what `{{title}}` stands for: make it the next word of the list, and write \"$1\" in the script",
+        ),
+        (
+            "watch: {notify: [{command: [x]}, {command: [x, '{{sumary}}']}]}",
+            "orch.yaml:1:48: `watch.notify[1].command[1]`: `{{sumary}}` stands for nothing; did you mean `{{summary}}`?",
+        ),
     ] {
         assert_eq!(refused(text), message);
     }
