@@ -4,6 +4,7 @@
 //! the present takes it as a parameter.
 
 pub mod actor;
+pub mod alert;
 pub mod approval;
 pub mod duration;
 pub mod evidence;

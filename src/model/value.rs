@@ -9,10 +9,13 @@ use std::borrow::Cow;
 /// paragraph separators, and bidirectional embeddings, overrides and isolates
 /// (Unicode UAX #9).
 pub fn refused_char(text: &str) -> Option<char> {
-    text.chars().find(|&c| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    })
+    text.chars().find(|c| is_refused(*c))
+}
+
+/// Whether it is one of those.
+pub fn is_refused(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What separates words in notes.

@@ -399,7 +399,7 @@ pub(super) fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Op
     })
 }
 
-fn is_month(name: &str) -> bool {
+pub(super) fn is_month(name: &str) -> bool {
     let b = name.as_bytes();
     b.len() == 7 && b[4] == b'-' && b.iter().enumerate().all(|(i, c)| i == 4 || c.is_ascii_digit())
 }

@@ -97,6 +97,11 @@ impl Layout {
         self.locks_dir().join("ledger")
     }
 
+    /// The file of the OS lock of those who watch.
+    pub fn alerts_lock(&self) -> PathBuf {
+        self.locks_dir().join("alerts")
+    }
+
     /// `ORCH/STATE/LOCKS/<task_id>.lock`.
     pub fn lease_mirror(&self, task_id: &str) -> PathBuf {
         self.locks_dir().join(format!("{}.lock", encode_id(task_id)))
@@ -147,6 +152,11 @@ impl Layout {
     /// `ORCH/LOGS/`.
     pub fn logs_dir(&self) -> PathBuf {
         self.root.join("ORCH/LOGS")
+    }
+
+    /// `ORCH/LOGS/.gitignore`.
+    pub fn logs_gitignore(&self) -> PathBuf {
+        self.logs_dir().join(".gitignore")
     }
 
     /// `ORCH/LOGS/YYYY-MM/journal.jsonl` for `YYYY-MM`.

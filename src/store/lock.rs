@@ -35,6 +35,12 @@ pub struct LedgerLock {
     path: PathBuf,
 }
 
+/// What a lock is for: a word for messages, and its file.
+struct Guarded {
+    what: &'static str,
+    path: PathBuf,
+}
+
 impl fmt::Debug for LedgerLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LedgerLock").field("path", &self.path).finish_non_exhaustive()
@@ -49,14 +55,34 @@ impl LedgerLock {
     /// `busy` after the wait, naming the holder; `failed` where the lock file
     /// cannot be used.
     pub fn acquire(sys: &Sys, layout: &Layout, wait: Duration, holder_note: &str) -> Result<Self> {
+        let guarded = Guarded { what: "the ledger is", path: layout.os_lock() };
+        Self::take(sys, layout, guarded, wait, holder_note)
+    }
+
+    /// The same for the alerts: held by those who watch, for a moment at a time,
+    /// and no right to change a ledger.
+    ///
+    /// # Errors
+    /// As [`LedgerLock::acquire`].
+    pub fn of_alerts(sys: &Sys, layout: &Layout, wait: Duration) -> Result<Self> {
+        let guarded = Guarded { what: "the alerts are", path: layout.alerts_lock() };
+        Self::take(sys, layout, guarded, wait, &holder_note(sys, "watch", "orch watch"))
+    }
+
+    fn take(
+        sys: &Sys,
+        layout: &Layout,
+        Guarded { what, path }: Guarded,
+        wait: Duration,
+        holder_note: &str,
+    ) -> Result<Self> {
         make_folder(sys, layout)?;
-        let path = layout.os_lock();
         let mut waiting = Waiting { sys, from_ms: sys.clock.now_ms(), slept: Duration::ZERO, wait };
         loop {
             let mut file = open(sys, layout, &path)?;
             while !file.try_exclusive().map_err(|e| Error::io("lock", &path, &e))? {
                 if !waiting.pause() {
-                    return Err(busy(&mut *file, wait));
+                    return Err(busy(what, &mut *file, wait));
                 }
             }
             if file.same_file_as(&path).map_err(|e| Error::io("check", &path, &e))? {
@@ -164,14 +190,14 @@ fn unusable(layout: &Layout, path: &Path, kind: &str) -> Error {
     Error::new(ErrorKind::Failed, message)
 }
 
-fn busy(file: &mut dyn LockFile, wait: Duration) -> Error {
+fn busy(what: &str, file: &mut dyn LockFile, wait: Duration) -> Error {
     let note = file.read_note().unwrap_or_default();
     let holder = match note.lines().next().map(str::trim) {
         Some(line) if !line.is_empty() => line,
         _ => "a process that left no note",
     };
     let waited = wait.as_secs_f64();
-    let message = format!("the ledger is locked by {holder}; gave up after {waited} s");
+    let message = format!("{what} locked by {holder}; gave up after {waited} s");
     Error::new(ErrorKind::Busy, message).hint("orch status")
 }
 
