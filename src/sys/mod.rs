@@ -22,6 +22,7 @@ mod machine;
 mod net;
 mod process;
 mod programs;
+mod resources;
 mod signals;
 pub mod sim;
 mod within;
@@ -39,6 +40,7 @@ pub use keeping::{Keeping, Output as Printed, Woken};
 pub use net::{Net, Network};
 pub use process::{Caught, Child, Ended, Own, Process, Program, Signal};
 pub use programs::{Installed, Output, Programs};
+pub use resources::Resources;
 
 /// Everything a command can reach outside of its own memory. Cheap to clone.
 #[derive(Clone)]
@@ -59,6 +61,8 @@ pub struct Sys {
     pub net: Arc<dyn Net>,
     /// What changes in folders.
     pub events: Arc<dyn Events>,
+    /// What this machine has left.
+    pub resources: Arc<dyn Resources>,
 }
 
 impl Sys {
@@ -73,6 +77,7 @@ impl Sys {
             programs: Arc::new(Installed),
             net: Arc::new(Network),
             events: Arc::new(events::Kernel),
+            resources: Arc::new(resources::Machine),
         }
     }
 

@@ -163,6 +163,8 @@ pub struct Alerts {
     pub disk: Option<u64>,
     /// The least available memory, in bytes.
     pub memory: Option<u64>,
+    /// The most load a core, of the last minute.
+    pub load: Option<f64>,
 }
 
 /// Who hears of alerts.
@@ -244,6 +246,13 @@ impl Default for Retries {
 impl Default for Alerts {
     fn default() -> Self {
         let day = Duration::from_hours(24);
-        Self { review_stale: day, approval_stale: day, ewma: None, disk: None, memory: None }
+        Self {
+            review_stale: day,
+            approval_stale: day,
+            ewma: None,
+            disk: None,
+            memory: None,
+            load: None,
+        }
     }
 }

@@ -105,7 +105,7 @@ fn auto_decide_values(auto: &AutoDecide) -> [(&'static str, Flow); 7] {
     ]
 }
 
-fn watch_values(watch: &Watch) -> [(&'static str, Flow); 11] {
+fn watch_values(watch: &Watch) -> [(&'static str, Flow); 12] {
     [
         ("watch.max_parallel", word(watch.max_parallel)),
         ("watch.poll", span(watch.poll)),
@@ -117,6 +117,7 @@ fn watch_values(watch: &Watch) -> [(&'static str, Flow); 11] {
         ("watch.alerts.ewma", optional(watch.alerts.ewma, word)),
         ("watch.alerts.disk", optional(watch.alerts.disk, bytes)),
         ("watch.alerts.memory", optional(watch.alerts.memory, bytes)),
+        ("watch.alerts.load", optional(watch.alerts.load, word)),
         ("watch.notify", list(&watch.notify, notification)),
     ]
 }

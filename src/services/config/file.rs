@@ -161,6 +161,7 @@ pub(super) struct FileAlerts {
     pub ewma: Option<Scalar<PositiveNumber>>,
     pub disk: Option<Scalar<Bytes>>,
     pub memory: Option<Scalar<Bytes>>,
+    pub load: Option<Scalar<PositiveNumber>>,
 }
 
 #[derive(Deserialize)]

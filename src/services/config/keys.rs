@@ -74,6 +74,7 @@ pub(super) const KNOWN: &[&str] = &[
     "watch.alerts.ewma",
     "watch.alerts.disk",
     "watch.alerts.memory",
+    "watch.alerts.load",
     "watch.notify",
     "watch.notify[].webhook",
     "watch.notify[].secret_env",

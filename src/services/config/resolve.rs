@@ -221,6 +221,7 @@ fn alerts(file: FileAlerts) -> Alerts {
         ewma: file.ewma.map(|v| v.0),
         disk: file.disk.map(|v| v.0),
         memory: file.memory.map(|v| v.0),
+        load: file.load.map(|v| v.0),
     }
 }
 

@@ -12,6 +12,7 @@ mod keeping;
 mod net;
 mod process;
 mod programs;
+mod resources;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,6 +25,7 @@ pub use fault::{FaultFs, is_crash};
 pub use net::SimNet;
 pub use process::{Life, Role, SimProcess};
 pub use programs::SimPrograms;
+pub use resources::SimResources;
 
 use super::{Clock, Disk, Entropy, Fs, Sys};
 
@@ -45,6 +47,8 @@ pub struct Sim {
     pub net: Arc<SimNet>,
     /// What changes in folders.
     pub events: Arc<SimEvents>,
+    /// What the machine has left.
+    pub resources: Arc<SimResources>,
 }
 
 impl Sim {
@@ -60,6 +64,7 @@ impl Sim {
             programs: Arc::new(SimPrograms::default()),
             net: Arc::new(SimNet::default()),
             events: Arc::new(SimEvents::default()),
+            resources: Arc::new(SimResources::default()),
         }
     }
 
@@ -74,6 +79,7 @@ impl Sim {
             programs: self.programs.clone(),
             net: self.net.clone(),
             events: self.events.clone(),
+            resources: self.resources.clone(),
         }
     }
 }

@@ -13,10 +13,13 @@
 
 use super::going::{Going, Why};
 use super::Dispatcher;
+use crate::services::config::{Retries, Runner, RunnerMatch};
 use crate::services::context::Run;
 use crate::services::runs;
 use crate::store::runs::{self as folders, Record, RunDir, Stop};
 use crate::watch::event::{Event, Kind};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 impl Dispatcher<'_> {
     /// Looks at the folders of all runs.
@@ -118,13 +121,20 @@ impl Dispatcher<'_> {
 
     /// The runner of a run, by its name; as far as the record knows it where it is
     /// no longer in orch.yaml.
-    fn runner_of(&self, record: &Record) -> Option<crate::services::config::Runner> {
+    fn runner_of(&self, record: &Record) -> Option<Runner> {
         let runners = &self.ctx.settings.watch.runners;
         let known = runners.iter().find(|runner| runner.name == record.runner).cloned();
-        let mut runner = known.unwrap_or_else(|| crate::services::config::Runner {
+        let mut runner = known.unwrap_or_else(|| Runner {
             name: record.runner.clone(),
+            matches: RunnerMatch::default(),
             run: record.argv.clone(),
-            ..crate::services::config::Runner::default()
+            actor: record.actor.clone(),
+            shell: false,
+            timeout: Duration::from_millis(record.timeout_ms),
+            grace: Duration::from_millis(record.grace_ms),
+            retries: Retries::default(),
+            max_log: record.max_log,
+            env: BTreeMap::new(),
         });
         runner.actor.clone_from(&record.actor);
         Some(runner)

@@ -5,7 +5,7 @@
 
 use super::shell;
 use orch::ledger::unified::unified;
-use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv, SimEvents, SimProcess};
+use orch::sys::sim::{FaultFs, SimClock, SimEntropy, SimEnv, SimEvents, SimProcess, SimResources};
 use orch::sys::{Disk, Installed, Network, Sys};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -233,6 +233,7 @@ impl Workspace {
             programs: Arc::new(Installed),
             net: Arc::new(Network),
             events: Arc::new(SimEvents::default()),
+            resources: Arc::new(SimResources::default()),
         }
     }
 

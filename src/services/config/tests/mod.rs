@@ -51,7 +51,7 @@ watch:
   schedules:
     - {name: weekly, cron: "0 30 4 * * MON", run: [make, weekly], catch_up: true}
     - {name: hourly, cron: "0 * * * *", run: [make, hourly]}
-  alerts: {review_stale: 8h, approval_stale: 2d, ewma: 3.5, disk: 1GiB, memory: 4096}
+  alerts: {review_stale: 8h, approval_stale: 2d, ewma: 3.5, disk: 1GiB, memory: 4096, load: 1.5}
   notify:
     - {webhook: "http://localhost:9000/in", secret_env: KEY}
     - {webhook: "http://localhost:9001/in"}
@@ -138,6 +138,7 @@ fn the_defaults_as_documented() {
             "watch.alerts.ewma: -",
             "watch.alerts.disk: -",
             "watch.alerts.memory: -",
+            "watch.alerts.load: -",
             "watch.notify: []",
         ]
     );
@@ -175,7 +176,7 @@ fn every_key_is_read() {
     // What a runner does not say it takes from `watch`.
     assert_eq!(plain.grace, Duration::from_secs(12));
     assert!(got.watch.schedules[0].catch_up && !got.watch.schedules[1].catch_up);
-    assert_eq!(got.watch.alerts.memory, Some(4096));
+    assert_eq!((got.watch.alerts.memory, got.watch.alerts.load), (Some(4096), Some(1.5)));
     assert_eq!(got.watch.notify.len(), 3);
 }
 

@@ -167,6 +167,7 @@ fn values_out_of_range_are_refused() {
         "watch: {notify: [{webhook: 'http://a', command: [b]}]}",
         "watch: {notify: [{command: [b], secret_env: C}]}",
         "watch: {alerts: {ewma: 0}}",
+        "watch: {alerts: {load: -1}}",
         "solo: 1",
         "- solo",
         "solo",
