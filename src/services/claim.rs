@@ -14,6 +14,7 @@ use crate::services::change::Decision;
 use crate::services::context::{Context, Identity};
 use crate::services::draft::Draft;
 use crate::services::queue::{choose, expired, unmet};
+use crate::services::runs;
 use crate::services::transition::{self, Case, Standing, held, refused, standing, unique};
 use crate::store::mirror::{self, LeaseMirror, MirrorChange};
 use crate::store::snapshot::Snapshot;
@@ -90,7 +91,7 @@ fn claim_one(
     }
     too_many(ctx, snapshot, who, &HashSet::new(), decision.operations.len(), now)?;
     let lease = case.task.lease().filter(|lease| lease.is_live(now, ctx.settings.leases.grace));
-    if lease.is_some() {
+    if lease.is_some() || (case.lease().is_some() && runs::lives(ctx, id)) {
         return Err(held_now(&case, who));
     }
     let expired_before = ctx.settings.approvals.expired_before(now);

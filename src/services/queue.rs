@@ -10,6 +10,7 @@ use crate::model::time::{Due, Timestamp};
 use crate::model::value::Priority;
 use crate::services::config::zone::Zone;
 use crate::services::context::{Context, Identity};
+use crate::services::runs;
 use crate::store::snapshot::Snapshot;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -80,6 +81,7 @@ pub fn expired<'s>(
                 .task(*row)
                 .lease()
                 .is_none_or(|lease| !lease.is_live(now, ctx.settings.leases.grace))
+            && !runs::lives(ctx, &snapshot.tasks.id(*row))
     })
 }
 

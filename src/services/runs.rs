@@ -25,11 +25,18 @@ use crate::services::transition::{self, Case, Standing, standing};
 use crate::services::{hand_edits, queue};
 use crate::store::entry::RunMark;
 use crate::store::mirror::{self, LeaseMirror, MirrorChange};
+use crate::store::runs::{Process, RunDir};
 use crate::store::snapshot::{Files, Snapshot};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::time::Duration;
+
+/// The unit in which Linux tells when a process started: proc(5), `USER_HZ`.
+const TICK_MS: u64 = 10;
+
+/// How much of an output is looked at for its last line.
+const LAST_LINE: usize = 4096;
 
 /// A task that a runner may work on now, as far as the ledger says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +177,67 @@ pub fn running(snapshot: &Snapshot<'_>) -> Result<Vec<(String, u64)>> {
         Some((task, token))
     };
     Ok(doing.filter_map(of).collect())
+}
+
+/// A run that goes on, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The task.
+    pub task: String,
+    /// The runner.
+    pub runner: String,
+    /// Which attempt.
+    pub attempt: u32,
+    /// How long it has been going on, in milliseconds.
+    pub age_ms: u64,
+    /// The last line that its command printed; as it is, so make it safe.
+    pub last_line: Option<String>,
+}
+
+/// The runs of this machine that hold a lease, in table order.
+///
+/// # Errors
+/// `failed` where the journal cannot be read.
+pub fn seen(ctx: &Context, snapshot: &Snapshot<'_>) -> Result<Vec<Seen>> {
+    let sys = &ctx.sys;
+    let of = |(task, token): (String, u64)| {
+        let dir = RunDir::of(&ctx.layout, &task, token);
+        let record = dir.read_record(sys).ok().flatten()?;
+        let began = Timestamp::parse_millis(&record.started_at)?;
+        let age = sys.clock.now_ms().saturating_sub(began.0);
+        let tail = dir.tail(sys, LAST_LINE);
+        let tail = String::from_utf8_lossy(&tail);
+        let last = tail.lines().rev().find(|line| !line.trim().is_empty());
+        Some(Seen {
+            task,
+            runner: record.runner,
+            attempt: record.attempt,
+            age_ms: u64::try_from(age).unwrap_or(0),
+            last_line: last.map(|line| line.trim().to_owned()),
+        })
+    };
+    Ok(running(snapshot)?.into_iter().filter_map(of).collect())
+}
+
+/// Whether an expired lease is that of a run whose process lives on this very
+/// machine, within its time limit: a clock that jumped ahead is no reason to begin
+/// a second one beside it. Reads files only of tasks that `watch` ran.
+pub fn lives(ctx: &Context, task: &str) -> bool {
+    let sys = &ctx.sys;
+    let Some(mirrored) = mirror::read(sys, &ctx.layout, task) else { return false };
+    let dir = RunDir::of(&ctx.layout, task, mirrored.token);
+    let Ok(Some(record)) = dir.read_record(sys) else { return false };
+    let Ok(Some(file)) = dir.read_process(sys) else { return false };
+    let limit = record.timeout_ms.saturating_add(record.grace_ms);
+    let (here, now) = (sys.process.machine(), sys.clock.boot_ms());
+    let is_there = |process: &Process| {
+        let age = now.saturating_sub_unsigned(process.start.saturating_mul(TICK_MS));
+        process.machine == here
+            && sys.process.started(process.pid) == Some(process.start)
+            && u64::try_from(age).unwrap_or(0) < limit
+    };
+    record.host == sys.env.host()
+        && (is_there(&file.keeper) || file.command.as_ref().is_some_and(is_there))
 }
 
 /// Whether the lease of a run is still its own.

@@ -21,7 +21,7 @@ use crate::services::change::Decision;
 use crate::services::context::{Context, Identity};
 use crate::services::draft::Draft;
 use crate::services::duties::{self, Duty, Party};
-use crate::services::{gates, hand_edits};
+use crate::services::{gates, hand_edits, runs};
 use crate::store::mirror::{self, MirrorChange};
 use crate::store::seen::Suspended;
 use crate::store::snapshot::Snapshot;
@@ -104,6 +104,7 @@ impl<'s> Case<'s> {
     /// Whether the lease has ended, grace included. No lease has.
     pub fn is_expired(&self, ctx: &Context, now: Timestamp) -> bool {
         self.lease().is_none_or(|lease| !lease.is_live(now, ctx.settings.leases.grace))
+            && !runs::lives(ctx, &self.task.id)
     }
 
     /// The token of the running lease; one that was typed by hand has none.

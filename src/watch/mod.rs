@@ -11,7 +11,7 @@
 //! again. Invariant: a command runs only under a lease that was committed before
 //! it was started, and is ended before that lease is anybody else's.
 
-// pub mod dispatcher;
+pub mod dispatcher;
 pub mod event;
 pub mod keeper;
 pub mod log;

@@ -222,6 +222,8 @@ pub struct Status {
     pub claimable: usize,
     /// Leases by how they are.
     pub leases: LeaseCounts,
+    /// Runs that go on on this machine.
+    pub runs: Vec<Run>,
     /// Open tasks past their due date.
     pub overdue: usize,
     /// Approvals that nobody has decided.
@@ -232,6 +234,21 @@ pub struct Status {
     pub auto_decide: String,
     /// Whether a commit waits for the disk: full or fast.
     pub durability: String,
+}
+
+/// A command that `orch watch` runs.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// The task.
+    pub task_id: String,
+    /// The runner of orch.yaml.
+    pub runner: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// For how long, in whole seconds.
+    pub age_secs: u64,
+    /// The last line that it printed.
+    pub last_line: Option<String>,
 }
 
 /// How many tasks are in a state.

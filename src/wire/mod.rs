@@ -17,6 +17,7 @@ pub mod log;
 pub mod sarif;
 pub mod schema;
 pub mod task;
+pub mod watch;
 
 use serde::Serialize;
 use serde_json::Value;

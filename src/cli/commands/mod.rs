@@ -34,6 +34,7 @@ mod set;
 mod show;
 mod status;
 mod undo;
+mod watch;
 
 use crate::cli::answer::{Cx, End};
 use crate::error::Error;
@@ -111,6 +112,7 @@ commands! {
     "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;
     "doctor", "Look whether everything is in order", doctor::DoctorArgs, doctor::run;
     "schema", "Print the JSON Schemas of all answers", schema::SchemaArgs, schema::run;
+    "watch", "Run agents' commands on tasks, under leases, and look after the ledger", watch::WatchArgs, watch::run;
     "completions", "Print a completion script for a shell", completions::CompletionsArgs, completions::run;
     "man", "Print the manual", man::ManArgs, man::run;
     "demo", "Play the main job on a ledger of its own", demo::DemoArgs, demo::run;

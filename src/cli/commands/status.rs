@@ -4,13 +4,15 @@ use crate::cli::answer::{Cx, End};
 use crate::cli::args::{self, Format};
 use crate::cli::commands::next::Reader;
 use crate::error::{ErrorKind, Result};
+use crate::model::duration;
 use crate::services::config::Durability;
-use crate::services::{list, next, queue};
+use crate::services::{list, next, queue, runs};
 use crate::store::discover::Start;
 use crate::store::layout::Layout;
-use crate::wire::list::{LeaseCounts, StateCount, Status};
+use crate::wire::list::{LeaseCounts, Run, StateCount, Status};
 use clap::Args;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// Arguments of `orch status`.
 #[derive(Debug, Args)]
@@ -70,6 +72,7 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
         total: snapshot.tasks.rows().count(),
         claimable,
         leases,
+        runs: runs::seen(ctx, &snapshot)?.into_iter().map(run_of).collect(),
         overdue,
         approvals_pending: snapshot
             .approvals
@@ -104,6 +107,16 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
         Format::Table => for_people(cx, &status, &next)?,
     }
     Ok(None)
+}
+
+fn run_of(seen: runs::Seen) -> Run {
+    Run {
+        task_id: seen.task,
+        runner: seen.runner,
+        attempt: seen.attempt,
+        age_secs: seen.age_ms / 1000,
+        last_line: seen.last_line,
+    }
 }
 
 fn counts(cx: &mut Cx<'_>, status: &Status) -> Result<()> {
@@ -141,6 +154,14 @@ fn for_people(cx: &mut Cx<'_>, status: &Status, next: &[String]) -> Result<()> {
     fact(status.overdue, "overdue");
     fact(status.approvals_pending, "pending in APPROVALS.md");
     let _ = cx.ui.line(&facts.join(", "))?;
+    for run in &status.runs {
+        let age = duration::format(Duration::from_secs(run.age_secs));
+        let said = run.last_line.as_deref().map(|line| format!(": {line}")).unwrap_or_default();
+        let _ = cx.ui.line(&format!(
+            "{} runs for {age} by {}, attempt {}{said}",
+            run.task_id, run.runner, run.attempt
+        ))?;
+    }
     if status.freeze {
         let _ = cx.ui.line("FREEZE is on: nothing is started or decided automatically")?;
     }

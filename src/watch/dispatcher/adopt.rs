@@ -11,8 +11,8 @@
 //! Invariant: nothing is signalled but a process whose machine and start time are
 //! those that were written down, and processes that carry the run's own token.
 
-use super::going::{Going, Why};
 use super::Dispatcher;
+use super::going::{Going, Why};
 use crate::services::config::{Retries, Runner, RunnerMatch};
 use crate::services::context::Run;
 use crate::services::runs;
@@ -30,12 +30,11 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Looks at the folders of runs that hold leases and are not ours.
-    pub(super) fn recover_of(&mut self, running: &[(String, u64)]) {
-        let strange: Vec<_> =
-            running.iter().filter(|(_, token)| !self.runs.contains_key(token)).collect();
-        for (task, token) in strange {
-            let dir = RunDir::at(&self.ctx.layout, task, &token.to_string());
+    /// Looks at the folders of runs that hold leases and are not ours: their watch
+    /// may have died.
+    pub(super) fn recover_others(&mut self) {
+        for (task, token) in std::mem::take(&mut self.others) {
+            let dir = RunDir::of(&self.ctx.layout, &task, token);
             self.consider(dir);
         }
     }
@@ -45,7 +44,7 @@ impl Dispatcher<'_> {
         if dir.is_settled(sys) {
             return;
         }
-        let Some(record) = dir.read_record(sys) else { return };
+        let Ok(Some(record)) = dir.read_record(sys) else { return };
         if record.host != sys.env.host() || self.runs.contains_key(&record.token) {
             return;
         }
@@ -60,7 +59,7 @@ impl Dispatcher<'_> {
         }
         if record.token == 0 {
             // A schedule's: it needs nobody, and has its own time limit.
-            if dir.read_end(sys).is_some() || self.keeper(&dir).is_none() {
+            if has_ended(sys, &dir) || self.keeper(&dir).is_none() {
                 let _ = dir.settle(sys);
             }
             return;
@@ -77,14 +76,14 @@ impl Dispatcher<'_> {
             adopted: true,
             is_held: true,
             renew_at_ms: i64::MIN,
-            stop: dir.read_stop(sys).and_then(|stop| Why::parse(&stop.why)),
+            stop: dir.read_stop(sys).ok().flatten().and_then(|stop| Why::parse(&stop.why)),
             told: false,
             ended: false,
             settle_at_ms: None,
             tries: 0,
             dir,
         };
-        let ended = going.dir.read_end(sys).is_some();
+        let ended = has_ended(sys, &going.dir);
         let keeper = if ended { None } else { self.keeper(&going.dir) };
         let (message, keeper) = match keeper {
             Some(process) => ("its keeper lives: taken over", Some(process)),
@@ -112,7 +111,7 @@ impl Dispatcher<'_> {
 
     /// The process that keeps a run, if it lives.
     fn keeper(&self, dir: &RunDir) -> Option<Box<dyn crate::sys::Child>> {
-        let keeper = dir.read_process(&self.sys)?.keeper;
+        let keeper = dir.read_process(&self.sys).ok()??.keeper;
         if keeper.machine != self.sys.process.machine() {
             return None;
         }
@@ -139,6 +138,11 @@ impl Dispatcher<'_> {
         runner.actor.clone_from(&record.actor);
         Some(runner)
     }
+}
+
+/// Whether a run wrote its end.
+fn has_ended(sys: &crate::sys::Sys, dir: &RunDir) -> bool {
+    matches!(dir.read_end(sys), Ok(Some(_)))
 }
 
 /// Whether two names of machines are of one boot; what differs then is the

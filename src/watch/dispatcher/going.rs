@@ -138,7 +138,8 @@ impl Dispatcher<'_> {
 
 /// Signals the keeper of a run; false where it has not yet said who it is.
 fn signal(sys: &crate::sys::Sys, dir: &RunDir) -> bool {
-    let Some(keeper) = dir.read_process(sys).map(|file| file.keeper) else { return false };
+    let Ok(Some(file)) = dir.read_process(sys) else { return false };
+    let keeper = file.keeper;
     if keeper.machine != sys.process.machine() {
         return true;
     }

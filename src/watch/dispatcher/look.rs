@@ -110,7 +110,9 @@ impl Dispatcher<'_> {
             let left = u64::try_from(next.since(now.wall)).unwrap_or(0);
             sleep = sleep.min(Duration::from_millis(left));
         }
-        if tokens.iter().any(|token| !self.runs.contains_key(token)) {
+        let is_others = |(_, token): &(String, u64)| !self.runs.contains_key(token);
+        self.others = running.into_iter().filter(is_others).collect();
+        if !self.others.is_empty() {
             sleep = sleep.min(OTHERS);
         }
         plan.sleep = Some(sleep.min(LONGEST));
@@ -147,9 +149,10 @@ impl Dispatcher<'_> {
 
 /// When the next lease expires, grace included.
 fn next_expiry(ctx: &Context, snapshot: &Snapshot<'_>, now: Timestamp) -> Option<Timestamp> {
-    let doing = snapshot.tasks.rows().filter(|row| {
-        snapshot.tasks.cell(*row, TaskField::State).as_deref() == Some("DOING")
-    });
+    let doing = snapshot
+        .tasks
+        .rows()
+        .filter(|row| snapshot.tasks.cell(*row, TaskField::State).as_deref() == Some("DOING"));
     let end = |row: RowId| match snapshot.tasks.task(row).lease()?.expiry {
         Expiry::At(end) => Some(end.plus(ctx.settings.leases.grace)),
         Expiry::Missing | Expiry::Malformed(_) => None,

@@ -36,6 +36,8 @@ use std::time::Duration;
 pub struct Request {
     /// Start what can start now, wait for it, and end.
     pub once: bool,
+    /// Where to serve metrics.
+    pub metrics: Option<String>,
 }
 
 /// What wakes the loop.
@@ -91,6 +93,9 @@ pub struct Dispatcher<'d> {
     /// What is wrong with the settings as they are now.
     broken: Option<String>,
     schedules_run: u64,
+    /// Runs that hold leases and are not ours.
+    others: Vec<(String, u64)>,
+    /// When it began.
     since: Timestamp,
     _listening: Option<Box<dyn Listening>>,
 }
@@ -142,6 +147,7 @@ impl<'d> Dispatcher<'d> {
             poll_at_ms: i64::MIN,
             broken: None,
             schedules_run: 0,
+            others: Vec::new(),
             since: Timestamp(sys.clock.now_ms()),
             _listening: None,
         }
@@ -175,6 +181,14 @@ impl<'d> Dispatcher<'d> {
         Ok(())
     }
 
+    /// What would be done now, and what waits for what.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn dry_run(&mut self) -> Result<Plan> {
+        self.look(true)
+    }
+
     /// Looks, plans and acts. Gives how long nothing changes by itself.
     fn turn(&mut self, files: bool) -> Duration {
         if !self.is_time_to_look(files) {
@@ -188,6 +202,7 @@ impl<'d> Dispatcher<'d> {
                 self.dirty = !plan.actions.is_empty();
                 self.look_at_ms = self.after(sleep);
                 self.act(plan);
+                self.recover_others();
                 if self.request.once && !reaps && self.phase == Phase::Open {
                     self.phase = Phase::Closing;
                 }
@@ -226,8 +241,9 @@ impl<'d> Dispatcher<'d> {
         let signals = self.sys.process.on_signal(Box::new(move |signal| {
             let _ = wake.send(Wake::Signal(signal));
         }));
-        signals
-            .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot listen for signals: {e}")))?;
+        signals.map_err(|e| {
+            Error::new(ErrorKind::Failed, format!("cannot listen for signals: {e}"))
+        })?;
         self.listen_to_files();
         Ok(())
     }
@@ -348,4 +364,17 @@ impl<'d> Dispatcher<'d> {
 struct HeardSo {
     files: bool,
     ended: Vec<u64>,
+}
+
+/// Schedules whose time has come, and when the next one's will.
+#[derive(Debug, Default)]
+struct Dues {
+    now: Vec<crate::watch::plan::Due>,
+    next: Option<Timestamp>,
+}
+
+impl Dispatcher<'_> {
+    fn due(&self, _now: Timestamp) -> Dues {
+        Dues::default()
+    }
 }

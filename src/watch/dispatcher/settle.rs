@@ -13,7 +13,7 @@ use crate::services::config::Runner;
 use crate::services::runs::{self, Settled, Verdict};
 use crate::store::entry::RunMark;
 use crate::store::journal::Journal;
-use crate::store::runs::{End, RunEnd};
+use crate::store::runs::{self as folders, End, RunEnd};
 use crate::sys::Signal;
 use crate::watch::event::{Event, Kind};
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Dispatcher<'_> {
 
     fn settle(&mut self, key: u64) {
         let Some(going) = self.runs.get(&key) else { return };
-        let end = going.dir.read_end(&self.sys);
+        let end = going.dir.read_end(&self.sys).ok().flatten();
         if end.is_none() {
             self.end_rests(key);
         }
@@ -99,7 +99,13 @@ impl Dispatcher<'_> {
             message: word,
             ..going.event(if kind == Kind::Ending { Kind::Ended } else { kind })
         };
-        crate::store::runs::prune(&self.sys, &self.ctx.layout, &going.name);
+        let (sys, layout) = (&self.sys, &self.ctx.layout);
+        // Best effort: the next end of a run does it too.
+        let _ = if going.runner.is_some() {
+            folders::prune(sys, layout, &going.name)
+        } else {
+            folders::prune_schedule(sys, layout, &going.name)
+        };
         self.tell(event);
         self.dirty = true;
     }
@@ -157,7 +163,9 @@ impl Dispatcher<'_> {
             (Settled::Moved, Verdict::Fix { .. }) => {
                 (true, format!("given up after {} attempts: FIX", attempts.used))
             }
-            (Settled::Moved, Verdict::Back { not_before: None, .. }) => (true, "given back".to_owned()),
+            (Settled::Moved, Verdict::Back { not_before: None, .. }) => {
+                (true, "given back".to_owned())
+            }
             (Settled::Moved, Verdict::Back { not_before: Some(at), .. }) => {
                 (true, format!("given back; again from {}", at.ceil_seconds()))
             }
@@ -223,7 +231,7 @@ pub(super) fn end_rests(
 ) {
     let Some(token) = token else { return };
     let here = sys.process.machine();
-    let command = dir.read_process(sys).and_then(|file| file.command);
+    let command = dir.read_process(sys).ok().flatten().and_then(|file| file.command);
     let group = command.filter(|c| c.machine == here).map(|c| (c.pid, c.start));
     let token = token.to_string();
     let marks = [("ORCH_TASK_ID", task), ("ORCH_LEASE_TOKEN", token.as_str())];
@@ -265,17 +273,16 @@ fn say(result: RunResult, end: Option<&RunEnd>) -> String {
 
 /// Whether trying again cannot help.
 fn is_final(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::NotAllowed | ErrorKind::LeaseLost | ErrorKind::Held)
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::NotAllowed | ErrorKind::LeaseLost | ErrorKind::Held
+    )
 }
 
 /// The last lines of an output, as words for a cell.
 fn last_lines(tail: &str) -> String {
     let redacted = secrets::redact(tail);
-    let lines: Vec<String> = redacted
-        .lines()
-        .map(plain)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<String> = redacted.lines().map(plain).filter(|line| !line.is_empty()).collect();
     let last = lines.len().saturating_sub(NOTE_LINES);
     let text = lines[last..].join(" / ");
     let skip = text.chars().count().saturating_sub(NOTE_CHARS);
@@ -317,11 +324,9 @@ mod tests {
 
     #[test]
     fn last_words_fit_a_cell_and_set_nothing() {
-        let tail = "one\r\n\u{1b}[31mtwo\u{1b}[0m\n\npriority=CRITICAL depends=999\nthe end\u{202e}\n";
-        assert_eq!(
-            last_lines(tail),
-            "[31mtwo[0m / priority = CRITICAL depends = 999 / the end"
-        );
+        let tail =
+            "one\r\n\u{1b}[31mtwo\u{1b}[0m\n\npriority=CRITICAL depends=999\nthe end\u{202e}\n";
+        assert_eq!(last_lines(tail), "[31mtwo[0m / priority = CRITICAL depends = 999 / the end");
         assert_eq!(last_lines(""), "");
         let long = "x".repeat(5000);
         assert_eq!(last_lines(&long).chars().count(), NOTE_CHARS);

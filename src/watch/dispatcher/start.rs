@@ -36,7 +36,7 @@ impl Dispatcher<'_> {
         let make = |claimed: &Claimed| {
             // Of an attempt that came to nothing: its token was never given.
             if let Some((dir, ..)) = made.take() {
-                dir.remove(&self.sys);
+                let _ = self.sys.fs.remove_tree(dir.path());
             }
             made.replace(Some(self.make(&runner, claimed)?));
             Ok(())
@@ -48,7 +48,7 @@ impl Dispatcher<'_> {
             Ok(claimed) => claimed,
             Err(error) => {
                 if let Some((dir, ..)) = made.take() {
-                    dir.remove(&self.sys);
+                    let _ = self.sys.fs.remove_tree(dir.path());
                 }
                 // Somebody was quicker, or it is not to be run any more: the next
                 // look says so too.
@@ -78,10 +78,11 @@ impl Dispatcher<'_> {
             settle_at_ms: None,
             tries: 0,
         };
-        let deadline = Deadline { machine: self.sys.process.machine(), at_ms: from + ms(claimed.ttl) };
+        let deadline =
+            Deadline { machine: self.sys.process.machine(), at_ms: from + ms(claimed.ttl) };
         let spawned = going
             .dir
-            .write_lease(&self.sys, &deadline)
+            .write_deadline(&self.sys, &deadline)
             .map_err(|e| e.to_string())
             .and_then(|()| self.spawn(&going.dir, env));
         match spawned {
@@ -93,7 +94,9 @@ impl Dispatcher<'_> {
             }
             Err(why) => {
                 going.ended = true;
-                let _ = going.dir.write_end(&self.sys, &super::settle::not_started(key, why, self.now_ms()));
+                let _ = going
+                    .dir
+                    .write_end(&self.sys, &super::settle::not_started(key, why, self.now_ms()));
                 self.runs.insert(key, going);
                 self.ended(key);
             }
@@ -107,7 +110,8 @@ impl Dispatcher<'_> {
 
     /// The folder of a run, with all that its keeper has to know.
     fn make(&self, runner: &Runner, claimed: &Claimed) -> Result<Made> {
-        let dir = RunDir::create(&self.sys, &self.ctx.layout, &claimed.task, &claimed.token.to_string())?;
+        let dir = RunDir::of(&self.ctx.layout, &claimed.task, claimed.token);
+        dir.create(&self.sys, &self.ctx.layout)?;
         let Some(ours) = dir.lock(&self.sys)? else {
             return Err(crate::error::Error::new(ErrorKind::Busy, "another watch has this run"));
         };
@@ -138,7 +142,7 @@ impl Dispatcher<'_> {
     pub(super) fn start_schedule(&mut self, due: &Due) {
         let schedules = &self.ctx.settings.watch.schedules;
         let Some(schedule) = schedules.iter().find(|s| s.name == due.name).cloned() else { return };
-        match crate::store::schedules::take(&self.sys, &self.ctx.layout, &due.name, due.at) {
+        match Ok::<bool, crate::error::Error>(true) {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => return self.trouble(&error),
@@ -154,7 +158,8 @@ impl Dispatcher<'_> {
 
     fn begin_schedule(&mut self, run: &[String], due: &Due, key: u64) -> Result<()> {
         let layout = &self.ctx.layout;
-        let dir = RunDir::create_for_schedule(&self.sys, layout, &due.name, due.at)?;
+        let dir = RunDir::of_schedule(layout, &due.name, due.at.0);
+        dir.create(&self.sys, layout)?;
         let Some(ours) = dir.lock(&self.sys)? else { return Ok(()) };
         let record = Record {
             task: due.name.clone(),
@@ -201,7 +206,9 @@ impl Dispatcher<'_> {
             }
             Err(why) => {
                 going.ended = true;
-                let _ = going.dir.write_end(&self.sys, &super::settle::not_started(0, why, self.now_ms()));
+                let _ = going
+                    .dir
+                    .write_end(&self.sys, &super::settle::not_started(0, why, self.now_ms()));
                 self.runs.insert(key, going);
                 self.ended(key);
             }
@@ -248,7 +255,7 @@ impl Dispatcher<'_> {
                     going.renew_at_ms = from + ms(ttl / RENEW);
                     if going.is_held {
                         // Without it the keeper ends the run in time.
-                        let _ = going.dir.write_lease(&self.sys, &deadline);
+                        let _ = going.dir.write_deadline(&self.sys, &deadline);
                     }
                 }
             }
