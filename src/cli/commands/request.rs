@@ -7,7 +7,6 @@ use crate::services::approvals::request::{self, Evidence, Request};
 use crate::services::context::{Context, Mode};
 use crate::services::evidence::{self, patch, work_tree};
 use clap::Args;
-use std::cell::OnceCell;
 use std::io::ErrorKind;
 
 /// Arguments of `orch request`.
@@ -41,19 +40,11 @@ pub(super) fn run(cx: &mut Cx<'_>, mut args: RequestArgs) -> End {
     let asked_for = format!("{asked_for:?}");
     // Gathered before the lock is taken, and only judged under it: a key that was
     // used before is answered whatever the work tree holds now.
-    let gathered = OnceCell::new();
-    {
-        let ctx = Context::open(cx.sys, cx.global.dir.clone(), Mode::Read)?;
-        let _ = gathered.set(gather(cx, &ctx, &args, text.as_deref()));
-    }
+    let ctx = Context::open(cx.sys, cx.global.dir.clone(), Mode::Read)?;
+    let gathered = gather(cx, &ctx, &args, text.as_deref());
     let (task, op) = (args.task, args.op);
     cx.change(&verb, args.change, &asked_for, &|asked| {
-        let evidence = match gathered.get() {
-            Some(Ok(evidence)) => evidence.clone(),
-            Some(Err(error)) => return Err(error.clone()),
-            None => Evidence::None,
-        };
-        let note = asked.note.map(str::to_owned);
+        let (evidence, note) = (gathered.clone()?, asked.note.map(str::to_owned));
         let request = Request { task: task.clone(), op: op.clone(), evidence, note };
         request::request(asked.ctx, asked.snapshot, asked.who, &request, asked.now)
     })
