@@ -6,9 +6,11 @@
 
 use crate::ledger::compare::value;
 use crate::model::history::{PastChange, TaskHistory};
+use crate::store::accepted::Effect;
 use crate::store::entry::{RowChange, Subject};
-use crate::store::journal::{APPROVALS, Journal, MOVES_BY_HAND, TASKS, past_change};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use crate::store::journal::{APPROVALS, Journal, TASKS, past_change};
+use crate::store::past::decides;
+use std::collections::{BTreeSet, HashMap};
 
 /// What the journal says of everything.
 #[derive(Debug, Default)]
@@ -36,8 +38,7 @@ impl Chronicle {
     /// Reads a journal.
     pub fn of(journal: &Journal) -> Self {
         let mut so_far = Self::default();
-        let accepted = journal.accepted();
-        let mut without_effect: HashSet<(String, String)> = HashSet::new();
+        let mut effect = Effect::of(journal);
         for (line, mut entry) in journal.entries_with(b"\"hash\":\"").enumerate() {
             if !matches!(entry.command.as_str(), "external" | "genesis") {
                 so_far.actors.insert(entry.actor.clone());
@@ -54,21 +55,7 @@ impl Chronicle {
                 if change.file != TASKS {
                     continue;
                 }
-                let undone = entry.undoes.as_ref().map(|id| (id.clone(), change.row.clone()));
-                let undoes_nothing = entry.command == "undo"
-                    && undone.is_some_and(|undone| without_effect.contains(&undone));
-                let is_accepted = |code: &str| {
-                    accepted.contains(&entry.id)
-                        || accepted.contains(&format!("{}/{code}/{}", entry.id, change.row))
-                };
-                let by_hand = entry.forbidden.iter().filter(|f| {
-                    f.row == change.row && f.file == TASKS && MOVES_BY_HAND.contains(&&*f.code)
-                });
-                let counts = !undoes_nothing && by_hand.into_iter().all(|f| is_accepted(&f.code));
-                if !counts {
-                    without_effect.insert((entry.id.clone(), change.row.clone()));
-                }
-                let past = past_change(&entry, change, counts);
+                let past = past_change(&entry, change, effect.counts(&entry, &change.row));
                 let of_task = so_far.tasks.entry(change.row.clone()).or_default();
                 of_task.extend(past.map(|past| (line, past)));
             }
@@ -84,8 +71,7 @@ impl Chronicle {
     }
 
     fn decide(&mut self, line: usize, by: &str, waivers: &[String], change: &RowChange) {
-        let after = change.cells.get("status").map(|(_, after)| value(after));
-        if !matches!(after, Some("approved" | "rejected")) {
+        if !decides(change) {
             return;
         }
         let decision = PastDecision { by: by.to_owned(), waivers: waivers.to_vec(), line };

@@ -11,22 +11,20 @@ use crate::error::{Error, Result};
 use crate::model::history::{PastChange, TaskHistory};
 use crate::model::run::Attempts;
 use crate::model::time::Timestamp;
+use crate::store::accepted::Effect;
 use crate::store::entry::{Entry, RowChange, RowChangeKind};
 use crate::store::graph::{self, Graph, Heads, Line};
 use crate::store::layout::{LEDGER, Layout};
 use crate::sys::{FileKind, Sys};
 use memchr::memmem;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 
 /// The task ledger, as rows of the journal name it.
 pub const TASKS: &str = LEDGER;
 /// The approval ledger, as rows of the journal name it.
 pub const APPROVALS: &str = "ORCH/STATE/APPROVALS.md";
-
-/// The hand edits of a row that move its lease or its state.
-pub(super) const MOVES_BY_HAND: [&str; 3] = ["lease-by-hand", "state-by-hand", "done-by-hand"];
 
 /// The shortest beginning of an id that names an operation.
 pub const SHORTEST_PREFIX: usize = 4;
@@ -263,37 +261,13 @@ impl Journal {
     fn changes_of(&self, task: &str) -> Vec<PastChange> {
         let needle = format!("\"row\":{}", serde_json::to_string(task).unwrap_or_default());
         let mut past = Vec::new();
-        let mut without_effect: HashSet<String> = HashSet::new();
+        let mut effect = Effect::of(self);
         for entry in self.entries_with(needle.as_bytes()).chain(self.noticed().cloned()) {
-            let undoes_nothing = entry.command == "undo"
-                && entry.undoes.as_ref().is_some_and(|id| without_effect.contains(id));
-            let counts = !undoes_nothing && self.counts(&entry, task);
-            if !counts {
-                without_effect.insert(entry.id.clone());
-            }
             for change in entry.changes.iter().filter(|c| c.row == task && c.file == TASKS) {
-                past.extend(past_change(&entry, change, counts));
+                past.extend(past_change(&entry, change, effect.counts(&entry, task)));
             }
         }
         past
-    }
-
-    /// Whether what an operation did to a task's lease and state counts: a
-    /// forbidden hand edit does when it is accepted.
-    fn counts(&self, entry: &Entry, task: &str) -> bool {
-        let mut forbidden = entry.forbidden.iter().filter(|f| {
-            f.row == task && f.file == TASKS && MOVES_BY_HAND.contains(&f.code.as_str())
-        });
-        forbidden.all(|f| self.is_accepted(&entry.id, &f.code, &f.row))
-    }
-
-    /// Whether somebody accepted a forbidden hand edit.
-    pub fn is_accepted(&self, operation: &str, code: &str, row: &str) -> bool {
-        let one = format!("{operation}/{code}/{row}");
-        self.lines_with(b"\"accepts\":[").any(|line| {
-            serde_json::from_slice::<Entry>(line)
-                .is_ok_and(|entry| entry.accepts.iter().any(|a| a == operation || *a == one))
-        })
     }
 
     /// When each task was closed last, by any operation.

@@ -74,6 +74,7 @@
 //! 2,335, checkpoint 394, mirror 156, lock note 69. The base is renamed, not
 //! written.
 
+pub mod accepted;
 pub mod alerts;
 pub mod append;
 pub mod ask_git;

@@ -43,11 +43,6 @@ impl Journal {
         found.filter(|entry| !entry.forbidden.is_empty()).collect()
     }
 
-    /// What was accepted: ids of operations, or `<id>/<code>/<row>`.
-    pub fn accepted(&self) -> HashSet<String> {
-        self.entries_with(b"\"accepts\":[").flat_map(|entry| entry.accepts).collect()
-    }
-
     /// Whether an operation was taken back, and that was not taken back again.
     pub fn is_undone(&self, id: &str) -> bool {
         let needle = format!("\"undoes\":{}", serde_json::to_string(id).unwrap_or_default());
@@ -149,7 +144,7 @@ impl Journal {
 }
 
 /// Whether a change of an approval's row decided it.
-fn decides(change: &RowChange) -> bool {
+pub(super) fn decides(change: &RowChange) -> bool {
     let status = change.cells.get("status").map(|(_, after)| after.trim());
     matches!(status, Some("approved" | "rejected"))
 }

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::ledger::document::Kind;
 use crate::ledger::patch::{self, Way};
 use crate::ledger::source;
+use crate::store::accepted::key;
 use crate::store::checkpoint::{Checkpoint, Known, Mark};
 use crate::store::entry::{Forbidden, RowChange, sha256_hex};
 use crate::store::install::{hashed, look};
@@ -61,7 +62,7 @@ pub struct Suspended {
 impl Suspended {
     /// What accepting it alone is written as.
     pub fn key(&self) -> String {
-        format!("{}/{}/{}", self.op, self.forbidden.code, self.forbidden.row)
+        key(&self.op, &self.forbidden.code, &self.forbidden.row)
     }
 }
 

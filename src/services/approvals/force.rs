@@ -85,13 +85,8 @@ impl Decisions {
         for approval in snapshot.approvals.of_task(task) {
             let journal = snapshot.journal()?;
             let id = approval.id.into_owned();
-            let Some(decided) = journal.decision_on(&id) else {
-                // Decided before the journal began, if at all.
-                found.subjects.extend(journal.subject_of(&id).map(|subject| (id, subject)));
-                continue;
-            };
             found.subjects.extend(journal.subject_of(&id).map(|subject| (id.clone(), subject)));
-            found.decided.insert(id, decided);
+            found.decided.extend(journal.decision_on(&id).map(|decided| (id, decided)));
         }
         if !found.decided.is_empty() {
             found.places = snapshot.journal()?.places();

@@ -1,6 +1,7 @@
 //! What a rule found, with its place in a file.
 
 use crate::model::severity::Severity;
+use crate::store::accepted;
 use crate::store::entry::sha256_hex;
 use std::ops::Range;
 
@@ -43,7 +44,7 @@ impl Finding {
     pub fn key(&self) -> String {
         let row = self.row.as_deref().unwrap_or_default();
         if let Some(op) = &self.op {
-            return format!("{op}/{}/{row}", self.code);
+            return accepted::key(op, self.code, row);
         }
         let key = format!("{}/{}/{row}", self.code, self.file);
         let marked = self.snippet.as_ref().map_or("", |s| &s.text[s.span.clone()]);

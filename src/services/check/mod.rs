@@ -139,8 +139,8 @@ fn examine(
     let mut findings = found.told(&book);
     let accepted = journal.accepted();
     for finding in &mut findings {
-        let whole = finding.op.as_ref().is_some_and(|op| accepted.contains(op));
-        finding.is_accepted = whole || accepted.contains(&finding.key());
+        let whole = finding.op.as_ref().is_some_and(|op| accepted.has(op));
+        finding.is_accepted = whole || accepted.has(&finding.key());
     }
     findings
 }

@@ -76,7 +76,7 @@ pub fn staged(ctx: &Context, from: Option<PathBuf>) -> Result<Vec<Finding>> {
     found.retain(|finding| finding.severity >= Severity::Warning);
     let accepted = journal.accepted();
     for finding in &mut found {
-        finding.is_accepted = accepted.contains(&finding.key());
+        finding.is_accepted = accepted.has(&finding.key());
     }
     if found.is_empty() {
         return Ok(found);

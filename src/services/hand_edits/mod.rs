@@ -20,6 +20,7 @@ use crate::model::time::Timestamp;
 use crate::services::approvals::subject;
 use crate::services::context::Context;
 use crate::services::policy;
+use crate::store::accepted::Accepted;
 use crate::store::entry::{Entry, Forbidden};
 use crate::store::journal::Journal;
 use crate::store::seen::{Seen, Suspended, Who, kind_of};
@@ -245,10 +246,10 @@ fn standing(ctx: &Context, snapshot: &Snapshot<'_>) -> Result<Vec<Suspended>> {
     let accepted = journal.accepted();
     let mut standing = Vec::new();
     for entry in entries {
-        if journal.is_undone(&entry.id) || accepted.contains(&entry.id) {
+        if journal.is_undone(&entry.id) {
             continue;
         }
-        standing.extend(of_entry(&entry).filter(|s| !accepted.contains(&s.key())).filter(|s| {
+        standing.extend(of_entry(&entry).filter(|s| !is_accepted(&accepted, s)).filter(|s| {
             match s.forbidden.code.as_str() {
                 POLICY => ctx.held.iter().any(|held| held.name == s.forbidden.row),
                 _ => still_there(snapshot, s),
@@ -267,13 +268,15 @@ pub fn accepted(snapshot: &Snapshot<'_>) -> Result<Vec<Suspended>> {
     let journal = snapshot.journal()?;
     let accepted = journal.accepted();
     let is_meant = |s: &Suspended| {
-        (accepted.contains(&s.op) || accepted.contains(&s.key()))
-            && s.forbidden.code != POLICY
-            && still_there(snapshot, s)
+        is_accepted(&accepted, s) && s.forbidden.code != POLICY && still_there(snapshot, s)
     };
     let entries = journal.with_forbidden().into_iter().filter(|e| !journal.is_undone(&e.id));
     let found: Vec<Suspended> = entries.flat_map(|e| of_entry(&e).collect::<Vec<_>>()).collect();
     Ok(found.into_iter().filter(is_meant).collect())
+}
+
+fn is_accepted(accepted: &Accepted, standing: &Suspended) -> bool {
+    accepted.covers(&standing.op, &standing.forbidden.code, &standing.forbidden.row)
 }
 
 fn of_entry(entry: &Entry) -> impl Iterator<Item = Suspended> {
