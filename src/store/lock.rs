@@ -77,7 +77,7 @@ impl LedgerLock {
         holder_note: &str,
     ) -> Result<Self> {
         make_folder(sys, layout)?;
-        let mut waiting = Waiting { sys, from_ms: sys.clock.now_ms(), slept: Duration::ZERO, wait };
+        let mut waiting = Waiting::new(sys, wait);
         loop {
             let mut file = open(sys, layout, &path)?;
             while !file.try_exclusive().map_err(|e| Error::io("lock", &path, &e))? {
@@ -129,16 +129,21 @@ pub fn holder_note(sys: &Sys, actor: &str, command: &str) -> String {
 
 /// A wait with a deadline. Time slept counts beside the clock, so that a wall
 /// clock set back while we wait does not make us wait for ever.
-struct Waiting<'a> {
+pub(super) struct Waiting<'a> {
     sys: &'a Sys,
     from_ms: i64,
     slept: Duration,
     wait: Duration,
 }
 
-impl Waiting<'_> {
+impl<'a> Waiting<'a> {
+    /// A wait that begins now.
+    pub(super) fn new(sys: &'a Sys, wait: Duration) -> Self {
+        Self { sys, from_ms: sys.clock.now_ms(), slept: Duration::ZERO, wait }
+    }
+
     /// Sleeps a little; false, without sleeping, once the time is over.
-    fn pause(&mut self) -> bool {
+    pub(super) fn pause(&mut self) -> bool {
         let passed = self.sys.clock.now_ms().saturating_sub(self.from_ms);
         let passed = Duration::from_millis(u64::try_from(passed).unwrap_or(0)).max(self.slept);
         let left = self.wait.saturating_sub(passed);
@@ -158,7 +163,7 @@ impl Waiting<'_> {
 
 /// Makes `LOCKS/` where it is missing. It ignores itself: what is in it is
 /// nobody's history.
-fn make_folder(sys: &Sys, layout: &Layout) -> Result<()> {
+pub(super) fn make_folder(sys: &Sys, layout: &Layout) -> Result<()> {
     let dir = layout.locks_dir();
     let state = layout.state_dir();
     match sys.fs.lstat(&dir) {
@@ -306,8 +311,7 @@ mod tests {
     fn a_clock_set_back_does_not_prolong_the_wait() {
         let (_dir, _layout, sim) = place();
         let sys = sim.sys();
-        let from_ms = sys.clock.now_ms();
-        let mut waiting = Waiting { sys: &sys, from_ms, slept: Duration::ZERO, wait: WAIT };
+        let mut waiting = Waiting::new(&sys, WAIT);
         let mut steps = 0;
         while waiting.pause() {
             sim.clock.set(0);

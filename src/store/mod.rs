@@ -97,6 +97,7 @@ pub mod recovery;
 pub mod redo;
 pub mod replace;
 pub mod runs;
+pub mod schedules;
 pub mod seen;
 pub mod snapshot;
 pub mod staged;
