@@ -418,6 +418,16 @@ pub fn finish(ctx: &Context, who: &Identity, verdict: &Verdict, mark: &RunMark) 
         Verdict::Back { note, .. } => (Command::Release, None, Some(note.clone())),
         Verdict::Fix { note, .. } => (Command::GiveUp, Some(note.clone()), None),
     };
+    let (result, not_before) = match verdict {
+        Verdict::Submit => (RunResult::Ok, None),
+        Verdict::Back { result, not_before, .. } => (*result, *not_before),
+        Verdict::Fix { result, .. } => (*result, None),
+    };
+    let mark = RunMark {
+        result: Some(result.to_string()),
+        not_before: not_before.map(Timestamp::to_millis_string),
+        ..mark.clone()
+    };
     let change = Change {
         command: command.verb(),
         who: who.clone(),

@@ -113,18 +113,18 @@ impl Layout {
     }
 
     /// `ORCH/STATE/LOCKS/schedules/`.
-    pub fn schedules_dir(&self) -> PathBuf {
+    pub fn schedule_marks_dir(&self) -> PathBuf {
         self.locks_dir().join("schedules")
     }
 
     /// `ORCH/STATE/LOCKS/schedules/<name>`: the newest due time that was taken.
     pub fn schedule_mark(&self, name: &str) -> PathBuf {
-        self.schedules_dir().join(encode_id(name))
+        self.schedule_marks_dir().join(encode_id(name))
     }
 
     /// The lock of that folder. No name is encoded to it.
     pub fn schedules_lock(&self) -> PathBuf {
-        self.schedules_dir().join("@lock")
+        self.schedule_marks_dir().join("@lock")
     }
 
     /// Whether hand edits of a file, by its name from the root, are noticed.

@@ -79,7 +79,7 @@ pub fn seen(sys: &Sys, layout: &Layout, name: &str, cron: &str) -> Result<()> {
         return Ok(());
     }
     let lock = lock(sys, layout)?;
-    replace::clean_temporaries(sys, &layout.schedules_dir())?;
+    replace::clean_temporaries(sys, &layout.schedule_marks_dir())?;
     match read(sys, layout, name)? {
         Some(mark) if mark.cron == cron => Ok(()),
         mark => begin(sys, layout, name, cron, mark.as_ref()),
@@ -135,7 +135,7 @@ fn print(mark: &Mark) -> String {
 
 /// The lock of all marks; made with its folder where they are missing.
 fn lock(sys: &Sys, layout: &Layout) -> Result<Box<dyn LockFile>> {
-    let (dir, path) = (layout.schedules_dir(), layout.schedules_lock());
+    let (dir, path) = (layout.schedule_marks_dir(), layout.schedules_lock());
     lock::make_folder(sys, layout)?;
     let like = sys.fs.stat(&layout.state_dir()).ok();
     sys.fs.create_dir_all(&dir, like.as_ref()).map_err(|e| Error::io("make", &dir, &e))?;

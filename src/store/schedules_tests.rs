@@ -84,7 +84,7 @@ fn names_stay_in_their_folder_and_apart() {
     for name in ["..", "@lock", "a/b", "a"] {
         seen(&sys, &layout, name, LINE).unwrap();
     }
-    let mut names = sys.fs.list(&layout.schedules_dir()).unwrap();
+    let mut names = sys.fs.list(&layout.schedule_marks_dir()).unwrap();
     names.sort();
     assert_eq!(names, ["%2E%2E", "%40lock", "@lock", "a", "a%2Fb"]);
 }
@@ -136,7 +136,7 @@ fn no_fault_gives_a_due_time_twice() {
     }
     assert!(calls > 8);
     seen(&sys, &layout, "a", "@daily").unwrap();
-    let names = sys.fs.list(&layout.schedules_dir()).unwrap();
+    let names = sys.fs.list(&layout.schedule_marks_dir()).unwrap();
     assert_eq!(names.len(), 2, "nothing is left behind: {names:?}");
 }
 

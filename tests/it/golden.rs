@@ -73,6 +73,7 @@ golden! {
     status = "status";
     submit = "submit";
     undo = "undo";
+    watch = "watch";
     withdraw = "withdraw";
 }
 

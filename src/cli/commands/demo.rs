@@ -43,8 +43,21 @@ const SCRIPT: &[(&str, &[&str])] = &[
     ("", &["done", "001", "--as", "CMD@eve"]),
     ("Now 002 is free.", &[]),
     ("", &["next", "--as", "WORK@ada"]),
+    ("A watch works by itself. Its command fails at first, and is tried again.", &[]),
+    (RUNNER, &[]),
+    ("", &["watch", "--once"]),
+    ("", &["watch", "--once"]),
     ("", &["list"]),
 ];
+
+/// The settings of the watch that is played.
+const RUNNER: &str = "\
+watch:
+  runners:
+    - name: agent
+      run: [sh, -c, 'echo \"$0: $1\"; test \"$ORCH_ATTEMPT\" -ge 2', \"{{id}}\", \"{{title}}\"]
+      retries: {max: 3, backoff: 0s}
+";
 
 pub(super) fn run(cx: &mut Cx<'_>, _: DemoArgs) -> End {
     let root = cx.sys.env.temp_dir().join(format!("orch-demo-{}", cx.sys.random_hex()));
@@ -52,6 +65,13 @@ pub(super) fn run(cx: &mut Cx<'_>, _: DemoArgs) -> End {
     let layout = Layout::new(&root);
     let json = cx.global.format() == Format::Json;
     for (words, command) in SCRIPT {
+        if *words == RUNNER {
+            write_settings(cx, &layout)?;
+            if !json {
+                let _ = cx.ui.lines(&format!("\nORCH/orch.yaml:\n{RUNNER}"))?;
+            }
+            continue;
+        }
         if !words.is_empty() && !json {
             let _ = cx.ui.line("")?;
             let _ = cx.ui.line(&format!("# {words}"))?;
@@ -102,6 +122,13 @@ fn play(cx: &mut Cx<'_>, layout: &Layout, command: &[&str], quiet: bool) -> Resu
         let _ = cx.ui.diff(&diff)?;
     }
     Ok(())
+}
+
+fn write_settings(cx: &Cx<'_>, layout: &Layout) -> Result<()> {
+    let path = layout.settings();
+    let failed = |e| Error::io("write", &path, &e);
+    cx.sys.fs.remove_file(&path).map_err(failed)?;
+    cx.sys.fs.create_new(&path).and_then(|mut f| f.write_all(RUNNER.as_bytes())).map_err(failed)
 }
 
 fn read(cx: &Cx<'_>, path: &Path) -> Option<String> {

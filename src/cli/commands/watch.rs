@@ -97,9 +97,14 @@ fn for_people(out: &mut dyn Write, options: Options, event: &Event) -> io::Resul
         line.push_str(if line.is_empty() { "" } else { ": " });
         line.push_str(&event.message);
     }
-    let task = event.task.as_deref().map(|task| format!("{task}  ")).unwrap_or_default();
+    if let Some(task) = &event.task {
+        line = format!("{task}  {line}");
+    }
     let kind = event.kind.name();
-    writeln!(out, "{time}  {open}{kind:<9}{close}  {}{}", Safe(&task), Safe(line.trim_end()))
+    if line.is_empty() {
+        return writeln!(out, "{time}  {open}{kind}{close}");
+    }
+    writeln!(out, "{time}  {open}{kind:<9}{close}  {}", Safe(line.trim_end()))
 }
 
 fn style(event: &Event) -> Option<Style> {

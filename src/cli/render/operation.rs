@@ -6,7 +6,7 @@
 use crate::model::field::TaskField;
 use crate::model::time::Timestamp;
 use crate::services::log::value;
-use crate::store::entry::{Entry, LockChange, RowChange, RowChangeKind};
+use crate::store::entry::{Entry, LockChange, RowChange, RowChangeKind, RunMark};
 use std::borrow::Cow;
 
 /// How an id of an operation is written.
@@ -72,9 +72,17 @@ pub fn rest(entry: &Entry, short: Short<'_>) -> Vec<String> {
     for taken in &entry.took_back {
         parts.push(format!("took back {} on {}", short(&taken.op), taken.row));
     }
+    parts.extend(entry.run.as_ref().and_then(run));
     parts.extend(entry.waivers.iter().map(|rule| format!("waived: {rule}")));
     parts.extend(entry.note.iter().map(|note| format!("note: {note}")));
     parts
+}
+
+/// What a line says of a run.
+fn run(mark: &RunMark) -> Option<String> {
+    let runner = mark.runner.as_deref()?;
+    let result = mark.result.as_ref().map(|result| format!("run of {runner}: {result}"));
+    result.or_else(|| Some(format!("run of {runner}, attempt {}", mark.attempt?)))
 }
 
 /// The command, and how it came about where no command did it.

@@ -9,6 +9,7 @@ use crate::error::ErrorKind;
 use crate::model::run::{RunResult, backoff};
 use crate::model::secrets;
 use crate::model::time::Timestamp;
+use crate::model::value::refused_char;
 use crate::services::config::Runner;
 use crate::services::runs::{self, Settled, Verdict};
 use crate::store::entry::RunMark;
@@ -24,6 +25,8 @@ const BREAKER: u32 = 5;
 const NOTE_LINES: usize = 3;
 /// And how many characters of them.
 const NOTE_CHARS: usize = 300;
+/// What is said of a run whose lease is another's by now.
+const GONE: &str = "its lease was gone; nothing was changed";
 /// Between two attempts to write an outcome, at first; it doubles.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -75,30 +78,22 @@ impl Dispatcher<'_> {
         }
         let Some(going) = self.runs.get(&key) else { return };
         let took_ms = end.as_ref().map(|end| end.took_ms);
-        let (moved, word) = match (going.runner.is_some(), result) {
+        let message = match (going.runner.is_some(), result) {
             (true, Some(result)) => match self.write(going, result, end.as_ref()) {
                 Ok(outcome) => outcome,
-                Err(error) if is_final(error.kind) => {
-                    self.trouble(&error);
-                    (false, error.message)
-                }
+                Err(error) if is_final(error.kind) => error.message,
                 Err(error) => {
                     self.trouble(&error);
                     return self.settle_later(key);
                 }
             },
-            (false, Some(_)) => (true, "schedule".to_owned()),
-            (_, None) => (false, "its lease was gone; nothing was changed".to_owned()),
+            (false, Some(_)) => String::new(),
+            (_, None) => GONE.to_owned(),
         };
         let Some(going) = self.runs.remove(&key) else { return };
         let _ = going.dir.settle(&self.sys);
-        let kind = if moved { Kind::Ended } else { Kind::Ending };
-        let event = Event {
-            result: result.map(|result| result.to_string()),
-            took_ms,
-            message: word,
-            ..going.event(if kind == Kind::Ending { Kind::Ended } else { kind })
-        };
+        let result = result.map(|result| say(result, end.as_ref()));
+        let event = Event { result, took_ms, message, ..going.event(Kind::Ended) };
         let (sys, layout) = (&self.sys, &self.ctx.layout);
         // Best effort: the next end of a run does it too.
         let _ = if going.runner.is_some() {
@@ -119,16 +114,15 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Writes an outcome under the run's lease. Gives whether the task moved, and
-    /// where to.
+    /// Writes an outcome under the run's lease. Gives what that did, in words.
     fn write(
         &self,
         going: &Going,
         result: RunResult,
         end: Option<&RunEnd>,
-    ) -> crate::error::Result<(bool, String)> {
+    ) -> crate::error::Result<String> {
         let (Some(runner), Some(token)) = (&going.runner, going.token()) else {
-            return Ok((false, String::new()));
+            return Ok(String::new());
         };
         let journal = Journal::read(&self.sys, &self.ctx.layout)?;
         let attempts = journal.attempts(&going.name);
@@ -157,17 +151,15 @@ impl Dispatcher<'_> {
         };
         let settled = runs::finish(&self.ctx, &going.who, &verdict, &mark)?;
         Ok(match (settled, &verdict) {
-            (Settled::ByItself, _) => (true, "its command had moved the task by itself".to_owned()),
-            (Settled::Gone, _) => (false, "its lease was gone; nothing was changed".to_owned()),
-            (Settled::Moved, Verdict::Submit) => (true, "handed in".to_owned()),
+            (Settled::ByItself, _) => "its command had moved the task by itself".to_owned(),
+            (Settled::Gone, _) => GONE.to_owned(),
+            (Settled::Moved, Verdict::Submit) => "handed in".to_owned(),
             (Settled::Moved, Verdict::Fix { .. }) => {
-                (true, format!("given up after {} attempts: FIX", attempts.used))
+                format!("given up after {} attempts: FIX", attempts.used)
             }
-            (Settled::Moved, Verdict::Back { not_before: None, .. }) => {
-                (true, "given back".to_owned())
-            }
+            (Settled::Moved, Verdict::Back { not_before: None, .. }) => "given back".to_owned(),
             (Settled::Moved, Verdict::Back { not_before: Some(at), .. }) => {
-                (true, format!("given back; again from {}", at.ceil_seconds()))
+                format!("given back; again from {}", at.ceil_seconds())
             }
         })
     }
@@ -289,12 +281,20 @@ fn last_lines(tail: &str) -> String {
     text.chars().skip(skip).collect()
 }
 
-/// One line without what a terminal would obey and without attributes.
+/// One line without what a terminal would obey (ECMA-48 control sequences,
+/// control and bidirectional characters) and without attributes.
 fn plain(line: &str) -> String {
-    let shown: String = line
-        .chars()
-        .filter(|c| crate::model::value::refused_char(&c.to_string()).is_none())
-        .collect();
+    let mut chars = line.chars();
+    let mut shown = String::new();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            if chars.next() == Some('[') {
+                let _ = chars.by_ref().find(|c| ('@'..='~').contains(c));
+            }
+        } else if c == '\t' || refused_char(c.encode_utf8(&mut [0; 4])).is_none() {
+            shown.push(c);
+        }
+    }
     shown.replace('=', " = ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -326,7 +326,7 @@ mod tests {
     fn last_words_fit_a_cell_and_set_nothing() {
         let tail =
             "one\r\n\u{1b}[31mtwo\u{1b}[0m\n\npriority=CRITICAL depends=999\nthe end\u{202e}\n";
-        assert_eq!(last_lines(tail), "[31mtwo[0m / priority = CRITICAL depends = 999 / the end");
+        assert_eq!(last_lines(tail), "two / priority = CRITICAL depends = 999 / the end");
         assert_eq!(last_lines(""), "");
         let long = "x".repeat(5000);
         assert_eq!(last_lines(&long).chars().count(), NOTE_CHARS);
