@@ -74,8 +74,8 @@ pub fn judge(
     let mut decision = Decision::new(Outcome::of_approval(id));
     let expired_before = ctx.settings.approvals.expired_before(now);
     let status = case.approval.status_now(expired_before);
+    let stored = case.approval.evidence.as_deref().map(|cell| evidence::load(ctx, cell));
     if status == Some(verdict.status()) {
-        let stored = case.approval.evidence.as_deref().map(|cell| evidence::load(ctx, cell));
         let stored = stored.and_then(Result::ok);
         if shown.is_some() {
             is_the_same(snapshot, &case, stored.as_ref(), shown)?;
@@ -85,7 +85,6 @@ pub fn judge(
         return Ok(decision);
     }
     let asked_at = asked_at(snapshot, &case, now)?;
-    let stored = case.approval.evidence.as_deref().map(|cell| evidence::load(ctx, cell));
     if let Some(Err(error)) = &stored
         && error.kind == ErrorKind::LedgerInvalid
     {
@@ -106,8 +105,8 @@ pub fn judge(
     }
     let stored = stored.transpose().map_err(|e| e.about(id))?;
     is_the_same(snapshot, &case, stored.as_ref(), shown)?;
-    let mut about = subject::of(ctx, &case.approval, case.task.as_ref());
-    about.sha = stored.map(|stored| stored.sha);
+    let sha = stored.map(|stored| stored.sha);
+    let about = subject::with_sha(&case.approval, case.task.as_ref(), sha);
     decision.outcome.evidence_sha.clone_from(&about.sha);
     decision.subjects.push(about);
     decision.operations.push(Operation::SetApproval {

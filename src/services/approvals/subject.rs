@@ -10,14 +10,19 @@ use std::collections::HashMap;
 
 /// The subject of an approval. Evidence that cannot be read has no hash.
 pub fn of(ctx: &Context, approval: &Approval<'_>, task: Option<&Task<'_>>) -> Subject {
-    let evidence = approval.evidence.as_deref();
+    let stored = approval.evidence.as_deref().and_then(|cell| evidence::load(ctx, cell).ok());
+    with_sha(approval, task, stored.map(|stored| stored.sha))
+}
+
+/// The same with evidence of this hash, which was read before.
+pub fn with_sha(approval: &Approval<'_>, task: Option<&Task<'_>>, sha: Option<String>) -> Subject {
     Subject {
         appr: approval.id.clone().into_owned(),
         task: approval.task_id.as_deref().unwrap_or_default().to_owned(),
         title: task.and_then(|task| task.title.as_deref()).map(str::to_owned),
         artifact: task.and_then(|task| task.artifact.as_deref()).map(str::to_owned),
-        evidence: evidence.map(str::to_owned),
-        sha: evidence.and_then(|cell| evidence::load(ctx, cell).ok()).map(|stored| stored.sha),
+        evidence: approval.evidence.as_deref().map(str::to_owned),
+        sha,
     }
 }
 
