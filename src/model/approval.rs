@@ -30,6 +30,11 @@ impl ApprovalStatus {
         }
     }
 
+    /// Whether somebody approved or rejected.
+    pub const fn is_decision(self) -> bool {
+        matches!(self, Self::Approved | Self::Rejected)
+    }
+
     /// Reads a ledger's spelling.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == text)

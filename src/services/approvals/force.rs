@@ -159,7 +159,7 @@ impl<'a> Judged<'a> {
 
     /// Whether somebody approved or rejected it.
     pub fn is_decided(&self) -> bool {
-        matches!(self.status, Some(ApprovalStatus::Approved | ApprovalStatus::Rejected))
+        self.status.is_some_and(ApprovalStatus::is_decision)
     }
 }
 

@@ -68,10 +68,7 @@ fn people(book: &Book<'_>, row: &ApprovalRow<'_, '_>, found: &mut Found) {
     let at = row.at(ApprovalField::Approver);
     match Actor::parse(approver) {
         Some(actor) => {
-            let is_decided = matches!(
-                approval.known_status(),
-                Some(ApprovalStatus::Approved | ApprovalStatus::Rejected)
-            );
+            let is_decided = approval.known_status().is_some_and(ApprovalStatus::is_decision);
             if !decides(actor.role().as_str()) && is_decided && role != Some(Role::Work.as_str()) {
                 let message = format!("`{approver}` decided, and WORK decides no approvals");
                 let help = "approvals are decided by CMD and AUDIT";

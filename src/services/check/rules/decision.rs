@@ -36,10 +36,8 @@ pub static INCOMPLETE_DECISION: Rule = Rule {
 fn look(_: &Book<'_>, row: &ApprovalRow<'_, '_>, found: &mut Found) {
     let approval = &row.approval;
     let id = approval.id.as_ref();
-    let status = match approval.known_status() {
-        Some(status @ (ApprovalStatus::Approved | ApprovalStatus::Rejected)) => status.as_str(),
-        _ => return,
-    };
+    let decision = approval.known_status().filter(|status| status.is_decision());
+    let Some(status) = decision.map(ApprovalStatus::as_str) else { return };
     let cells = [
         (ApprovalField::Approver, approval.approver.as_deref()),
         (ApprovalField::TsDec, approval.ts_dec.as_deref()),

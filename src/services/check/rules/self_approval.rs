@@ -49,10 +49,7 @@ fn look(book: &Book<'_>, row: &ApprovalRow<'_, '_>, found: &mut Found) {
 
 /// Who decided, where that was no use of `solo: true`.
 pub(super) fn decider(book: &Book<'_>, row: &ApprovalRow<'_, '_>) -> Option<Actor> {
-    let is_decided = matches!(
-        row.approval.known_status(),
-        Some(ApprovalStatus::Approved | ApprovalStatus::Rejected)
-    );
+    let is_decided = row.approval.known_status().is_some_and(ApprovalStatus::is_decision);
     let decision = book.past().decision(&row.approval.id);
     let is_waived = decision.is_some_and(|d| d.waivers.iter().any(|w| w == "separation_of_duties"));
     let approver = row.approval.approver.as_deref().filter(|_| is_decided && !is_waived)?;
