@@ -38,6 +38,24 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// One about a whole file, of which nothing else is said yet.
+    pub(super) fn of_file(file: &str) -> Self {
+        Self {
+            code: "",
+            severity: Severity::Ok,
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            end_column: 0,
+            snippet: None,
+            message: String::new(),
+            help: None,
+            row: None,
+            op: None,
+            is_accepted: false,
+        }
+    }
+
     /// What accepting it is written as: `<code>/<file>/<row>`, with the beginning
     /// of the SHA-256 of the cell that is meant, and for an operation by hand
     /// `<operation>/<code>/<row>`. Another value in the cell is another finding.

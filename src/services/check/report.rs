@@ -2,7 +2,6 @@
 
 use crate::ledger::tasks::shell_word;
 use crate::model::field::{ApprovalField, TaskField};
-use crate::model::severity::Severity;
 use crate::services::check::book::{At, Book};
 use crate::services::check::finding::{Finding, Snippet};
 use crate::services::check::rules::{self, Rule};
@@ -105,20 +104,6 @@ impl Found {
 }
 
 fn placed(book: &Book<'_>, at: &At, hidden: &[(usize, Range<usize>)]) -> (usize, Finding) {
-    let blank = |file: &str| Finding {
-        code: "",
-        severity: Severity::Ok,
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        end_column: 0,
-        snippet: None,
-        message: String::new(),
-        help: None,
-        row: None,
-        op: None,
-        is_accepted: false,
-    };
     match at {
         At::Span { page: n, span } => {
             let page = &book.pages[*n];
@@ -137,15 +122,24 @@ fn placed(book: &Book<'_>, at: &At, hidden: &[(usize, Range<usize>)]) -> (usize,
                 .collect();
             let (text, marked) = blackened(text, marked, &secrets);
             let snippet = Some(Snippet::of(&text, marked));
-            (*n, Finding { line, column, end_column: column + length, snippet, ..blank(page.name) })
+            (
+                *n,
+                Finding {
+                    line,
+                    column,
+                    end_column: column + length,
+                    snippet,
+                    ..Finding::of_file(page.name)
+                },
+            )
         }
         At::File(file) => {
             let order = book.pages.iter().position(|page| page.name == file);
-            (order.unwrap_or(usize::MAX), blank(file))
+            (order.unwrap_or(usize::MAX), Finding::of_file(file))
         }
         At::Place { file, line, column } => {
             let (line, column) = (*line, *column);
-            (usize::MAX, Finding { line, column, end_column: column, ..blank(file) })
+            (usize::MAX, Finding { line, column, end_column: column, ..Finding::of_file(file) })
         }
     }
 }

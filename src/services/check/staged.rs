@@ -91,16 +91,9 @@ fn taken_away(name: &str) -> Finding {
     Finding {
         code: reading::NO_TABLE.code,
         severity: Severity::Error,
-        file: name.to_owned(),
-        line: 0,
-        column: 0,
-        end_column: 0,
-        snippet: None,
         message: "the commit takes the ledger away".to_owned(),
         help: Some(format!("git restore --staged {}", shell_word(name))),
-        row: None,
-        op: None,
-        is_accepted: false,
+        ..Finding::of_file(name)
     }
 }
 
