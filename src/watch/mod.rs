@@ -18,6 +18,8 @@ pub mod log;
 pub mod metrics;
 pub mod monitor;
 pub mod notify;
+pub mod past;
 pub mod plan;
 pub mod runner;
 pub mod schedule;
+pub mod usual;

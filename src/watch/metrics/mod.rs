@@ -1,1 +1,2 @@
 //! Figures for a monitoring system.
+pub mod histogram;
