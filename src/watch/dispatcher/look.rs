@@ -14,6 +14,7 @@ use crate::store::checkpoint::Checkpoint;
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::sys::Stat;
 use crate::watch::event::{Event, Kind};
+use crate::watch::monitor::Found;
 use crate::watch::plan::{self, Plan, View};
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Dispatcher<'_> {
     }
 
     /// Reads everything and plans. With `explain` every task that waits is named.
-    pub(super) fn look(&mut self, explain: bool) -> Result<Plan> {
+    pub(super) fn look(&mut self, explain: bool) -> Result<(Plan, Found)> {
         self.refresh()?;
         let ctx = &self.ctx;
         let files = Files::read(&self.sys, &ctx.layout, Want::All)?;
@@ -116,7 +117,8 @@ impl Dispatcher<'_> {
             sleep = sleep.min(OTHERS);
         }
         plan.sleep = Some(sleep.min(LONGEST));
-        Ok(plan)
+        let found = self.found(&snapshot, now.wall);
+        Ok((plan, found))
     }
 
     /// Reads the settings anew. Where they cannot be used the old ones stay, and

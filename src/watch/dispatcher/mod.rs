@@ -18,12 +18,15 @@ mod going;
 mod look;
 mod settle;
 mod start;
+mod tend;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Identity};
+use crate::store::alerts::Alerts;
 use crate::sys::{Heard, Listening, Signal, Sys};
 use crate::watch::event::{Event, Kind};
+use crate::watch::past::Past;
 use crate::watch::plan::{Action, Mode, Now, Plan};
 use going::Going;
 use std::collections::BTreeMap;
@@ -95,8 +98,9 @@ pub struct Dispatcher<'d> {
     schedules_run: u64,
     /// Runs that hold leases and are not ours.
     others: Vec<(String, u64)>,
-    /// When it began.
-    since: Timestamp,
+    /// The journal so far, and the alerts.
+    past: Past,
+    alerts: Alerts,
     _listening: Option<Box<dyn Listening>>,
 }
 
@@ -148,7 +152,8 @@ impl<'d> Dispatcher<'d> {
             broken: None,
             schedules_run: 0,
             others: Vec::new(),
-            since: Timestamp(sys.clock.now_ms()),
+            past: Past::default(),
+            alerts: Alerts::default(),
             _listening: None,
         }
     }
@@ -186,7 +191,7 @@ impl<'d> Dispatcher<'d> {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn dry_run(&mut self) -> Result<Plan> {
-        self.look(true)
+        Ok(self.look(true)?.0)
     }
 
     /// Looks, plans and acts. Gives how long nothing changes by itself.
@@ -195,10 +200,11 @@ impl<'d> Dispatcher<'d> {
             return self.until_next();
         }
         match self.look(false) {
-            Ok(plan) => {
+            Ok((plan, found)) => {
                 self.blind = 0;
+                let tend = self.alert(&found);
                 let reaps = plan.actions.contains(&Action::Reap);
-                let sleep = plan.sleep.unwrap_or(LONGEST);
+                let sleep = plan.sleep.unwrap_or(LONGEST).min(tend);
                 self.dirty = !plan.actions.is_empty();
                 self.look_at_ms = self.after(sleep);
                 self.act(plan);
@@ -211,6 +217,8 @@ impl<'d> Dispatcher<'d> {
             }
             Err(error) => {
                 self.trouble(&error);
+                let found = self.found_nothing(&error);
+                self.alert(&found);
                 self.blind += 1;
                 if self.request.once && self.phase == Phase::Open {
                     self.phase = Phase::Closing;
