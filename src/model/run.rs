@@ -296,13 +296,15 @@ mod tests {
         assert_eq!(backoff(3, Duration::ZERO, longest, u64::MAX), Duration::ZERO);
         // 1,000 draws against the uniform distribution: Kolmogorov and Smirnov's
         // distance, at a level of one in a thousand.
-        let entropy = crate::sys::sim::SimEntropy::new(56);
+        // xorshift64* (Marsaglia 2003, Vigna 2016), from a seed.
+        let mut state = 56_u64;
         let mut draws: Vec<f64> = (0..1000)
             .map(|_| {
-                let mut bytes = [0; 8];
-                crate::sys::Entropy::fill(&entropy, &mut bytes);
-                let wait = backoff(3, base, longest, u64::from_be_bytes(bytes));
-                wait.as_secs_f64() / 40.0
+                state ^= state >> 12;
+                state ^= state << 25;
+                state ^= state >> 27;
+                let draw = state.wrapping_mul(0x2545_f491_4f6c_dd1d);
+                backoff(3, base, longest, draw).as_secs_f64() / 40.0
             })
             .collect();
         draws.sort_by(f64::total_cmp);

@@ -44,6 +44,8 @@ pub enum Kind {
     Reaped,
     /// An alert fires, or is resolved.
     Alert,
+    /// A schedule's time came while nobody watched.
+    Missed,
     /// A runner is not used for a while.
     Paused,
     /// The settings were read anew.
@@ -67,6 +69,7 @@ impl Kind {
             Self::Recovered => "recovered",
             Self::Reaped => "reaped",
             Self::Alert => "alert",
+            Self::Missed => "missed",
             Self::Paused => "paused",
             Self::Reloaded => "reloaded",
             Self::Trouble => "trouble",

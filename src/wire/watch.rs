@@ -7,8 +7,8 @@ use serde::Serialize;
 pub struct Event {
     /// When, UTC with milliseconds.
     pub ts: String,
-    /// Which kind: `watching started ended ending recovered reaped alert paused
-    /// reloaded trouble draining stopped`.
+    /// Which kind: `watching started ended ending recovered reaped missed alert
+    /// paused reloaded trouble draining stopped`.
     pub event: &'static str,
     /// The task, or the schedule.
     pub task: Option<String>,

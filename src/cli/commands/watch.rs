@@ -111,7 +111,9 @@ fn style(event: &Event) -> Option<Style> {
     match event.kind {
         Kind::Started | Kind::Recovered => Some(Style::Cyan),
         Kind::Ended if event.result.as_deref() == Some("ok") => Some(Style::Green),
-        Kind::Ended | Kind::Paused | Kind::Reaped | Kind::Ending => Some(Style::Yellow),
+        Kind::Ended | Kind::Missed | Kind::Paused | Kind::Reaped | Kind::Ending => {
+            Some(Style::Yellow)
+        }
         Kind::Alert | Kind::Trouble => Some(Style::Red),
         Kind::Watching | Kind::Reloaded | Kind::Draining | Kind::Stopped => None,
     }

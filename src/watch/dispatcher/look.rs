@@ -2,6 +2,7 @@
 //!
 //! Invariant: a look writes nothing.
 
+use super::turns::Turns;
 use super::{Dispatcher, LONGEST, Phase};
 use crate::error::{ErrorKind, Result};
 use crate::ledger::tasks::RowId;
@@ -20,6 +21,13 @@ use std::time::Duration;
 
 /// What the file system says of the files that matter: equal ones need no look.
 pub(super) type Marks = [Option<Stat>; 4];
+
+/// What a look shows.
+pub(super) struct Look {
+    pub plan: Plan,
+    pub found: Found,
+    pub turns: Turns,
+}
 
 /// Where file events are heard, files are looked at so often all the same.
 const HEARING: u32 = 5;
@@ -73,7 +81,7 @@ impl Dispatcher<'_> {
     }
 
     /// Reads everything and plans. With `explain` every task that waits is named.
-    pub(super) fn look(&mut self, explain: bool) -> Result<(Plan, Found)> {
+    pub(super) fn look(&mut self, explain: bool) -> Result<Look> {
         self.refresh()?;
         let ctx = &self.ctx;
         let files = Files::read(&self.sys, &ctx.layout, Want::All)?;
@@ -87,16 +95,22 @@ impl Dispatcher<'_> {
         let free = if open { runs::free(ctx, &snapshot, now.wall)? } else { Vec::new() };
         let running = runs::running(&snapshot)?;
         let tokens: Vec<u64> = running.iter().map(|(_, token)| *token).collect();
-        let due = if open { self.due(now.wall) } else { super::Dues::default() };
+        let frozen = ctx.flags_in_force(snapshot.flags).freeze;
+        let turns = if open && !frozen { self.turns(now.wall)? } else { Turns::default() };
+        let mut due = self.queued.clone();
+        if explain {
+            due.extend(turns.due());
+        }
+        let ctx = &self.ctx;
         let journal = snapshot.journal()?;
         let view = View {
             free: &free,
             attempts: &|task| journal.attempts(task),
             running: &tokens,
-            due: &due.now,
+            due: &due,
             next_expiry: next_expiry(ctx, &snapshot, now.wall),
             has_expired: queue::expired(ctx, &snapshot, now.wall).any(|row| once(&snapshot, row)),
-            frozen: ctx.flags_in_force(snapshot.flags).freeze,
+            frozen,
         };
         let going: Vec<plan::Run> = self.runs.iter().map(|(key, g)| g.view(*key)).collect();
         let paused = self
@@ -107,7 +121,7 @@ impl Dispatcher<'_> {
         let watch = &ctx.settings.watch;
         let mut plan = plan::plan(&view, &going, watch, &paused, self.mode(), now, explain);
         let mut sleep = plan.sleep.unwrap_or(LONGEST);
-        if let Some(next) = due.next {
+        if let Some(next) = turns.next {
             let left = u64::try_from(next.since(now.wall)).unwrap_or(0);
             sleep = sleep.min(Duration::from_millis(left));
         }
@@ -118,7 +132,7 @@ impl Dispatcher<'_> {
         }
         plan.sleep = Some(sleep.min(LONGEST));
         let found = self.found(&snapshot, now.wall);
-        Ok((plan, found))
+        Ok(Look { plan, found, turns })
     }
 
     /// Reads the settings anew. Where they cannot be used the old ones stay, and

@@ -19,6 +19,7 @@ mod look;
 mod settle;
 mod start;
 mod tend;
+mod turns;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Timestamp;
@@ -27,8 +28,9 @@ use crate::store::alerts::Alerts;
 use crate::sys::{Heard, Listening, Signal, Sys};
 use crate::watch::event::{Event, Kind};
 use crate::watch::past::Past;
-use crate::watch::plan::{Action, Mode, Now, Plan};
+use crate::watch::plan::{Action, Due, Mode, Now, Plan};
 use going::Going;
+use look::Look;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -96,6 +98,10 @@ pub struct Dispatcher<'d> {
     /// What is wrong with the settings as they are now.
     broken: Option<String>,
     schedules_run: u64,
+    /// When each schedule was first seen as it is now, and due times that were
+    /// taken and wait for room.
+    first_seen: BTreeMap<String, (String, Timestamp)>,
+    queued: Vec<Due>,
     /// Runs that hold leases and are not ours.
     others: Vec<(String, u64)>,
     /// The journal so far, and the alerts.
@@ -151,6 +157,8 @@ impl<'d> Dispatcher<'d> {
             poll_at_ms: i64::MIN,
             broken: None,
             schedules_run: 0,
+            first_seen: BTreeMap::new(),
+            queued: Vec::new(),
             others: Vec::new(),
             past: Past::default(),
             alerts: Alerts::default(),
@@ -191,7 +199,7 @@ impl<'d> Dispatcher<'d> {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn dry_run(&mut self) -> Result<Plan> {
-        Ok(self.look(true)?.0)
+        Ok(self.look(true)?.plan)
     }
 
     /// Looks, plans and acts. Gives how long nothing changes by itself.
@@ -200,7 +208,7 @@ impl<'d> Dispatcher<'d> {
             return self.until_next();
         }
         match self.look(false) {
-            Ok((plan, found)) => {
+            Ok(Look { plan, found, turns }) => {
                 self.blind = 0;
                 let tend = self.alert(&found);
                 let reaps = plan.actions.contains(&Action::Reap);
@@ -208,8 +216,13 @@ impl<'d> Dispatcher<'d> {
                 self.dirty = !plan.actions.is_empty();
                 self.look_at_ms = self.after(sleep);
                 self.act(plan);
+                self.take_turns(turns);
                 self.recover_others();
-                if self.request.once && !reaps && self.phase == Phase::Open {
+                if self.request.once
+                    && !reaps
+                    && self.queued.is_empty()
+                    && self.phase == Phase::Open
+                {
                     self.phase = Phase::Closing;
                 }
                 // What was done may have made room or work for more.
@@ -372,17 +385,4 @@ impl<'d> Dispatcher<'d> {
 struct HeardSo {
     files: bool,
     ended: Vec<u64>,
-}
-
-/// Schedules whose time has come, and when the next one's will.
-#[derive(Debug, Default)]
-struct Dues {
-    now: Vec<crate::watch::plan::Due>,
-    next: Option<Timestamp>,
-}
-
-impl Dispatcher<'_> {
-    fn due(&self, _now: Timestamp) -> Dues {
-        Dues::default()
-    }
 }

@@ -138,15 +138,11 @@ impl Dispatcher<'_> {
         Ok((dir, ours, env))
     }
 
-    /// Runs the command of a schedule, if no other watch did.
+    /// Runs the command of a schedule whose due time was taken.
     pub(super) fn start_schedule(&mut self, due: &Due) {
         let schedules = &self.ctx.settings.watch.schedules;
         let Some(schedule) = schedules.iter().find(|s| s.name == due.name).cloned() else { return };
-        match Ok::<bool, crate::error::Error>(true) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => return self.trouble(&error),
-        }
+        self.queued.retain(|queued| queued != due);
         self.schedules_run += 1;
         // No token has this bit: those are milliseconds.
         let key = (1 << 63) | self.schedules_run;

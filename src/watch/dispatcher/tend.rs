@@ -68,8 +68,7 @@ impl Dispatcher<'_> {
     pub(super) fn alert(&mut self, found: &Found) -> Duration {
         let now = Timestamp(self.sys.clock.now_ms());
         let (sys, layout) = (&self.sys, &self.ctx.layout);
-        let changed =
-            self.alerts.sync(sys, layout, now, &found.conditions, &found.evaluated);
+        let changed = self.alerts.sync(sys, layout, now, &found.conditions, &found.evaluated);
         match changed {
             Ok(alerts) => {
                 for alert in alerts {
@@ -78,9 +77,9 @@ impl Dispatcher<'_> {
             }
             Err(error) => self.trouble(&error),
         }
-        let next = found.next_change.map_or(LONGEST, |at| {
-            Duration::from_millis(u64::try_from(at.since(now)).unwrap_or(0))
-        });
+        let next = found
+            .next_change
+            .map_or(LONGEST, |at| Duration::from_millis(u64::try_from(at.since(now)).unwrap_or(0)));
         if self.watches_the_machine() { next.min(MACHINE) } else { next.min(LONGEST) }
     }
 
