@@ -17,7 +17,7 @@ use crate::model::run::{Attempts, RunResult};
 use crate::model::task::Task;
 use crate::model::task_state::{Command, State};
 use crate::model::time::Timestamp;
-use crate::services::change::{self, Change, Decision};
+use crate::services::change::{self, Change, Changed, Decision};
 use crate::services::claim;
 use crate::services::config::{Runner, RunnerMatch};
 use crate::services::context::{AUTO, Context, Identity, Run};
@@ -305,7 +305,7 @@ pub fn start(
         claimed.replace(Some(run));
         Ok(decision)
     };
-    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
     claimed.into_inner().ok_or_else(|| Error::new(ErrorKind::Failed, "nothing was claimed"))
 }
 
@@ -383,7 +383,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Vec
         decision.outcome.already = decision.operations.is_empty();
         Ok(decision)
     };
-    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
     Ok(gone.into_inner())
 }
 
@@ -458,7 +458,7 @@ pub fn finish(ctx: &Context, who: &Identity, verdict: &Verdict, mark: &RunMark) 
         decision.run = Some(mark.clone());
         Ok(decision)
     };
-    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
     Ok(settled.get())
 }
 
@@ -475,6 +475,15 @@ pub fn reap(ctx: &Context, who: &Identity) -> Result<Vec<String>> {
         reaped.borrow_mut().clone_from(&decision.outcome.reaped);
         Ok(decision)
     };
-    change::run(ctx, &change, &decide, &|_| Value::Null)?;
+    carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
     Ok(reaped.into_inner())
+}
+
+/// A change that stands though its end is missing did come about: whoever comes
+/// next completes it.
+fn carried_out(changed: Result<Changed>) -> Result<()> {
+    match changed {
+        Err(error) if error.kind != ErrorKind::Committed => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }

@@ -5,6 +5,7 @@ use crate::cli::args::Format;
 use crate::cli::render::safe::Safe;
 use crate::cli::render::style::{RESET, Style};
 use crate::cli::ui::Options;
+use crate::error::Error;
 use crate::services::context::{Context, Mode};
 use crate::watch::dispatcher::{Dispatcher, Request};
 use crate::watch::event::{Event, Kind};
@@ -30,6 +31,12 @@ pub struct WatchArgs {
 pub(super) fn run(cx: &mut Cx<'_>, args: WatchArgs) -> End {
     let ctx = cx.context(Mode::Change)?;
     let who = ctx.identity(cx.global.actor.as_deref())?;
+    if let Some(run) = &who.run {
+        return Err(Error::not_allowed(format!(
+            "this process is bound to the run of `{}`; it starts no others",
+            run.task
+        )));
+    }
     if args.dry_run {
         return dry_run(cx, ctx, who);
     }

@@ -148,8 +148,3 @@ fn signal(sys: &crate::sys::Sys, dir: &RunDir) -> bool {
     }
     true
 }
-
-/// `1 run`, `2 runs`.
-pub(super) fn count(runs: usize) -> String {
-    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
-}

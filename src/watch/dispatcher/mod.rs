@@ -95,6 +95,8 @@ pub struct Dispatcher<'d> {
     /// When to look whatever happens, and when to look at the status of files.
     look_at_ms: i64,
     poll_at_ms: i64,
+    /// Why `once` did not come about.
+    failure: Option<Error>,
     /// What is wrong with the settings as they are now.
     broken: Option<String>,
     schedules_run: u64,
@@ -119,6 +121,13 @@ impl std::fmt::Debug for Dispatcher<'_> {
 /// How long the rest of a burst of file events is waited for: editors write in
 /// several steps.
 const SETTLE: Duration = Duration::from_millis(10);
+/// How many kinds of trouble are remembered as told.
+const MOST_SAID: usize = 32;
+/// How long the end of a drain waits for a ledger that cannot be written: what is
+/// not settled then is the next watch's.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// The most events that are taken at once.
+const BURST: u32 = 64;
 /// How long a run has between SIGTERM and SIGKILL when the watch itself ends.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 /// The longest sleep: alerts and leftovers of other watches are looked at so often.
@@ -155,6 +164,7 @@ impl<'d> Dispatcher<'d> {
             dirty: true,
             look_at_ms: i64::MIN,
             poll_at_ms: i64::MIN,
+            failure: None,
             broken: None,
             schedules_run: 0,
             first_seen: BTreeMap::new(),
@@ -186,12 +196,13 @@ impl<'d> Dispatcher<'d> {
             self.end_again();
             sleep = self.turn(heard.files);
             self.end_in_time();
-            if self.phase != Phase::Open && self.runs.is_empty() {
+            let is_over = self.phase != Phase::Open && self.runs.is_empty();
+            if is_over || self.has_waited_enough() {
                 break;
             }
         }
         self.tell(Event { kind: Kind::Stopped, ..Event::default() });
-        Ok(())
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// What would be done now, and what waits for what.
@@ -209,7 +220,12 @@ impl<'d> Dispatcher<'d> {
         }
         match self.look(false) {
             Ok(Look { plan, found, turns }) => {
-                self.blind = 0;
+                if self.blind > 0 {
+                    self.blind = 0;
+                    self.said.clear();
+                    let message = "the ledger can be used again".to_owned();
+                    self.tell(Event { kind: Kind::Reloaded, message, ..Event::default() });
+                }
                 let tend = self.alert(&found);
                 let reaps = plan.actions.contains(&Action::Reap);
                 let sleep = plan.sleep.unwrap_or(LONGEST).min(tend);
@@ -235,6 +251,7 @@ impl<'d> Dispatcher<'d> {
                 self.blind += 1;
                 if self.request.once && self.phase == Phase::Open {
                     self.phase = Phase::Closing;
+                    self.failure = Some(error);
                 }
                 let poll = self.ctx.settings.watch.poll;
                 let again = poll.saturating_mul(1 << self.blind.min(5)).min(LONGEST);
@@ -288,7 +305,13 @@ impl<'d> Dispatcher<'d> {
     fn hear(&mut self, at_most: Duration) -> HeardSo {
         let mut so = HeardSo::default();
         let mut wait = at_most;
+        let mut heard = 0;
         loop {
+            // Somebody who writes all the time must not keep us from looking.
+            if heard > BURST {
+                return so;
+            }
+            heard += 1;
             match self.wakes.1.recv_timeout(wait) {
                 Ok(Wake::Files) => {
                     so.files = true;
@@ -321,15 +344,15 @@ impl<'d> Dispatcher<'d> {
                 let grace = self.ctx.settings.watch.grace;
                 self.phase = Phase::Draining(self.after(grace));
                 let message = format!(
-                    "nothing new is started; {} have {} to end",
-                    going::count(self.runs.len()),
+                    "nothing new is started; runs going on: {}, with {} to end",
+                    self.runs.len(),
                     crate::model::duration::format(grace)
                 );
                 self.tell(Event { kind: Kind::Draining, message, ..Event::default() });
             }
             // Once more: now.
             (_, Phase::Draining(_)) => {
-                self.phase = Phase::Draining(0);
+                self.phase = Phase::Draining(self.sys.clock.boot_ms());
                 let tokens: Vec<u64> = self.runs.keys().copied().collect();
                 for token in tokens {
                     self.end(token, going::Why::Drain, Some(Duration::ZERO));
@@ -349,6 +372,13 @@ impl<'d> Dispatcher<'d> {
                 self.end(token, going::Why::Drain, Some(LAST_GRACE));
             }
         }
+    }
+
+    /// Whether a drain goes on though every run has ended, or should have.
+    fn has_waited_enough(&self) -> bool {
+        let now = self.sys.clock.boot_ms();
+        let past = |at: i64| at.saturating_add(start::ms(LAST_WORDS)) <= now;
+        matches!(self.phase, Phase::Draining(at) if past(at))
     }
 
     fn mode(&self) -> Mode {
@@ -374,6 +404,9 @@ impl<'d> Dispatcher<'d> {
     fn trouble(&mut self, error: &Error) {
         let message = error.to_string();
         if !self.said.contains(&message) {
+            if self.said.len() == MOST_SAID {
+                self.said.remove(0);
+            }
             self.said.push(message.clone());
             self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
         }

@@ -294,7 +294,7 @@ fn is_no(kind: ErrorKind) -> bool {
     )
 }
 
-fn ms(span: Duration) -> i64 {
+pub(super) fn ms(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
