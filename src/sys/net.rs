@@ -1,16 +1,19 @@
-//! Asking a service whether it is well.
+//! Other machines: asking a service whether it is well, and telling one
+//! something.
 //!
-//! Lives here: one question over plain HTTP, and the number of its answer. Not
-//! here: how often and what the numbers mean (`services::decide`). Invariant:
-//! nothing of an answer but its first line is read, and none takes longer than
-//! it may.
+//! Lives here: one question over plain HTTP, one message over HTTP or HTTPS, and
+//! the number of the answer. Not here: how often and what the numbers mean
+//! (`services::decide`, `watch::notify`). Invariant: nothing of an answer but its
+//! number counts, none takes longer than it may, and no error names more of an
+//! address than its host.
 //!
-//! A whole HTTP client would bring TLS, proxies and redirects; what is asked
-//! here is a health page of one's own network. RFC 9112 is the format.
+//! What is asked is a health page of one's own network, for which a whole HTTP
+//! client is too much; what is told goes to the world, by TLS, and past a proxy
+//! where `$HTTPS_PROXY` or the like names one. RFC 9112 is the format.
 #![allow(clippy::disallowed_methods, reason = "this is where clocks are touched")]
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 /// Other machines.
@@ -20,6 +23,19 @@ pub trait Net: Send + Sync {
     /// # Errors
     /// `InvalidInput` for another kind of address; else why there was no answer.
     fn get(&self, url: &str, limit: Duration) -> io::Result<u16>;
+    /// Sends a POST to an `http://` or `https://` address and gives the status
+    /// of the answer, in at most that time. A redirect is an answer and is not
+    /// followed.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        limit: Duration,
+    ) -> io::Result<u16>;
 }
 
 /// The network that this machine is in.
@@ -64,6 +80,58 @@ impl Net for Network {
         }
         status(&line).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "no HTTP answer"))
     }
+
+    fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        limit: Duration,
+    ) -> io::Result<u16> {
+        let mut config = ureq::Agent::config_builder()
+            .timeout_global(Some(limit))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent("orch");
+        if is_this_machine(url) {
+            // No proxy can reach it for us.
+            config = config.proxy(None);
+        }
+        let mut request = config.build().new_agent().post(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send(body).map(|answer| answer.status().as_u16()).map_err(without_address)
+    }
+}
+
+/// Whether an address is one of this very machine.
+fn is_this_machine(url: &str) -> bool {
+    let uri = url.parse::<ureq::http::Uri>().ok();
+    let host = uri.as_ref().and_then(|uri| uri.host()).unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Why there was no answer, in words that hold nothing of the address: it may
+/// be a secret.
+fn without_address(error: ureq::Error) -> io::Error {
+    let (kind, words) = match error {
+        ureq::Error::Io(error) => return error,
+        ureq::Error::Timeout(_) => (ErrorKind::TimedOut, "it took too long".to_owned()),
+        ureq::Error::HostNotFound => (ErrorKind::NotFound, "the name has no address".to_owned()),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            (ErrorKind::InvalidInput, "the address or a header is not well formed".to_owned())
+        }
+        ureq::Error::ConnectionFailed => {
+            (ErrorKind::NotConnected, "there is no connection".to_owned())
+        }
+        ureq::Error::Tls(why) => (ErrorKind::InvalidData, format!("TLS: {why}")),
+        ureq::Error::Rustls(why) => (ErrorKind::InvalidData, format!("TLS: {why}")),
+        _ => (ErrorKind::InvalidData, "no HTTP answer".to_owned()),
+    };
+    io::Error::new(kind, words)
 }
 
 /// The number in `HTTP/1.1 200 OK`.
@@ -168,6 +236,87 @@ mod tests {
         };
         let refused = Network.get(&format!("http://{nobody}/"), long);
         assert_eq!(kind(refused), ErrorKind::ConnectionRefused);
+    }
+
+    /// Answers one message with these bytes, and gives what was said.
+    fn tell(answer: &'static [u8], limit: Duration) -> (io::Result<u16>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook?key=s3cret", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut said = Vec::new();
+            let mut byte = [0];
+            while !said.ends_with(b"\r\n\r\nhello") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                said.push(byte[0]);
+            }
+            let _ = stream.write_all(answer);
+            if answer.is_empty() {
+                let _ = stream.read(&mut byte);
+            }
+            String::from_utf8(said).unwrap()
+        });
+        let got = Network.post(&url, &[("X-Test", "1")], b"hello", limit);
+        (got, server.join().unwrap())
+    }
+
+    #[test]
+    fn a_message_is_told_whole_and_its_answer_is_a_number() {
+        let long = Duration::from_secs(30);
+        let (got, said) = tell(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", long);
+        assert_eq!(got.unwrap(), 202);
+        assert!(said.starts_with("POST /hook?key=s3cret HTTP/1.1\r\n"), "{said}");
+        let lower = said.to_ascii_lowercase();
+        assert!(lower.contains("\r\nx-test: 1\r\n") && lower.contains("content-length: 5\r\n"));
+        let moved =
+            b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(tell(moved, long).0.unwrap(), 307);
+        assert_eq!(tell(b"HTTP/1.1 500 no\r\nContent-Length: 0\r\n\r\n", long).0.unwrap(), 500);
+    }
+
+    #[test]
+    fn a_message_that_does_not_arrive_says_why_and_not_where() {
+        let long = Duration::from_secs(30);
+        let error = tell(b"", Duration::from_millis(100)).0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let odd = tell(b"SSH-2.0-x\r\n\r\n", long).0.unwrap_err();
+        let nobody = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap()
+        };
+        let refused = Network.post(&format!("http://{nobody}/s3cret"), &[], b"", long).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        let unknown = Network
+            .post("http://s3cret.invalid/s3cret", &[], b"", Duration::from_secs(1))
+            .unwrap_err();
+        let tls = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("https://{}/s3cret", listener.local_addr().unwrap());
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 512]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            });
+            let error = Network.post(&url, &[], b"", long).unwrap_err();
+            server.join().unwrap();
+            error
+        };
+        let bad = Network.post("http://a b/s3cret", &[], b"", long).unwrap_err();
+        for error in [odd, refused, unknown, tls, bad] {
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_address() {
+        for url in
+            ["http://127.0.0.1:9/x", "https://[::1]/", "http://LOCALHOST:1", "http://127.9.9.9"]
+        {
+            assert!(is_this_machine(url), "{url}");
+        }
+        for url in ["http://127.0.0.1.example/", "http://example/?127.0.0.1", "http://10.0.0.1", ""]
+        {
+            assert!(!is_this_machine(url), "{url}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod in_force;
 mod laws;
 mod log;
 mod look_alikes;
+mod notify;
 mod processes;
 #[path = "../props/laws.rs"]
 mod props;

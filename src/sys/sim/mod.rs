@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use env::SimEnv;
 pub use events::SimEvents;
 pub use fault::{FaultFs, is_crash};
-pub use net::SimNet;
+pub use net::{Posted, SimNet};
 pub use process::{Life, Role, SimProcess};
 pub use programs::SimPrograms;
 pub use resources::SimResources;
