@@ -42,7 +42,7 @@ pub struct Record {
     pub actor: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// The fencing token of the lease; of a schedule, its due time.
+    /// The fencing token of the lease; 0 of a schedule, which has none.
     pub token: u64,
     /// The host.
     pub host: String,
@@ -231,6 +231,12 @@ impl RunDir {
         self.write(sys, "process.json", process)
     }
 
+    /// Whether there was a keeper already.
+    pub fn was_begun(&self, sys: &Sys) -> bool {
+        let is_there = |name| sys.fs.lstat(&self.path.join(name)).is_ok();
+        is_there("process.json") || is_there("result.json")
+    }
+
     /// Until when its lease is ours.
     pub fn read_deadline(&self, sys: &Sys) -> Result<Option<Deadline>> {
         self.read(sys, "lease.json")
@@ -246,7 +252,8 @@ impl RunDir {
         self.read(sys, "stop.json")
     }
 
-    /// Says why it is to end; the keeper looks when it gets SIGTERM.
+    /// Says why it is to end; the keeper looks when it gets SIGTERM, and before it
+    /// starts the command.
     pub fn write_stop(&self, sys: &Sys, stop: &Stop) -> Result<()> {
         self.write(sys, "stop.json", stop)
     }
@@ -296,6 +303,13 @@ impl RunDir {
             }
         }
         last
+    }
+
+    /// Removes its log, as far as that works.
+    pub fn remove_log(&self, sys: &Sys) {
+        for name in [LOG, LOG_PARTS[0], LOG_PARTS[1]] {
+            let _ = sys.fs.remove_file(&self.path.join(name));
+        }
     }
 
     fn last(&self, sys: &Sys, bytes: usize) -> Vec<u8> {

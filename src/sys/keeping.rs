@@ -36,7 +36,7 @@ pub trait Keeping: Send {
     /// Starts the command, once: the leader of a group of its own, with our
     /// variables and our folder, no input, both streams into one pipe, and no
     /// handle of ours. Gives its number and what it prints.
-    fn start(&mut self, argv: &[String]) -> io::Result<(u32, Box<dyn Output>)>;
+    fn start(&mut self, argv: &[String]) -> io::Result<(u32, Box<dyn Printing>)>;
     /// Waits until the command has ended, a signal reached us, or the machine has
     /// run so long ([`super::Clock::boot_ms`]), in this order where several hold.
     fn wait(&mut self, until_ms: Option<i64>) -> Woken;
@@ -63,7 +63,7 @@ pub enum Woken {
 }
 
 /// What a command prints.
-pub trait Output: Send {
+pub trait Printing: Send {
     /// Waits for some bytes; none once nobody can print any more.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 }
@@ -105,7 +105,7 @@ struct Keeper {
 }
 
 impl Keeping for Keeper {
-    fn start(&mut self, argv: &[String]) -> io::Result<(u32, Box<dyn Output>)> {
+    fn start(&mut self, argv: &[String]) -> io::Result<(u32, Box<dyn Printing>)> {
         let [name, arguments @ ..] = argv else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program is named"));
         };
@@ -305,7 +305,7 @@ struct Printed {
     left: Option<usize>,
 }
 
-impl Output for Printed {
+impl Printing for Printed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let mut fds = vec![PollFd::new(&self.pipe, PollFlags::IN)];

@@ -36,7 +36,7 @@ pub use disk::Disk;
 pub use env::Env;
 pub use events::{Events, Heard, Listening};
 pub use fs::{FileKind, Fs, FsKind, Handle, LockFile, Stat};
-pub use keeping::{Keeping, Output as Printed, Woken};
+pub use keeping::{Keeping, Printing, Woken};
 pub use net::{Net, Network};
 pub use process::{Caught, Child, Ended, Own, Process, Program, Signal};
 pub use programs::{Installed, Output, Programs};

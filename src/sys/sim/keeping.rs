@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 
 use super::process::{SimChild, SimProcess};
-use crate::sys::keeping::{Keeping, Output, Woken};
+use crate::sys::keeping::{Keeping, Printing, Woken};
 use crate::sys::process::{Child as _, Ended, Process as _, Program, Signal};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl SimKeeping {
 }
 
 impl Keeping for SimKeeping {
-    fn start(&mut self, argv: &[String]) -> io::Result<(u32, Box<dyn Output>)> {
+    fn start(&mut self, argv: &[String]) -> io::Result<(u32, Box<dyn Printing>)> {
         let argv: Vec<OsString> = argv.iter().map(Into::into).collect();
         let printed = argv.first().and_then(|name| self.process.printed_by(name));
         let program = Program { argv, env: Vec::new(), own_group: true };
@@ -71,7 +71,7 @@ impl Keeping for SimKeeping {
 /// What a program prints, at once.
 struct Said(Vec<u8>);
 
-impl Output for Said {
+impl Printing for Said {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.0.len());
         buffer[..most].copy_from_slice(&self.0[..most]);
