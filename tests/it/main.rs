@@ -21,6 +21,7 @@ mod examples;
 mod faults;
 mod golden;
 mod in_force;
+mod keeper;
 mod laws;
 mod log;
 mod look_alikes;

@@ -18,6 +18,7 @@ mod evidence;
 mod flag;
 mod fmt;
 mod init;
+mod keeper;
 mod leases;
 mod list;
 mod lock;
@@ -118,6 +119,21 @@ commands! {
     "demo", "Play the main job on a ledger of its own", demo::DemoArgs, demo::run;
 }
 
+/// What we start ourselves, and nobody types: in no list and in no help.
+const HIDDEN: &[Entry] = &[Entry {
+    name: "__run",
+    about: "Keep a run",
+    augment: <keeper::KeeperArgs as Args>::augment_args,
+    run: |cx, matches| {
+        let args = keeper::KeeperArgs::from_arg_matches(matches);
+        keeper::run(cx, args.map_err(|e| Error::usage(e.to_string()))?)
+    },
+}];
+
+fn find(name: &str) -> Option<&'static Entry> {
+    COMMANDS.iter().chain(HIDDEN).find(|entry| entry.name == name)
+}
+
 /// Every verb as a subcommand whose arguments are built when it is typed.
 pub fn all() -> impl Iterator<Item = Command> {
     COMMANDS.iter().map(Entry::command)
@@ -125,7 +141,7 @@ pub fn all() -> impl Iterator<Item = Command> {
 
 /// The verb of this name.
 pub fn one(name: &str) -> Option<Command> {
-    COMMANDS.iter().find(|entry| entry.name == name).map(Entry::command)
+    find(name).map(Entry::command)
 }
 
 /// Whether a word is a verb.
@@ -138,7 +154,7 @@ pub fn dispatch(cx: &mut Cx<'_>, matches: &ArgMatches) -> End {
     let Some((name, matches)) = matches.subcommand() else {
         return status::without_command(cx);
     };
-    match COMMANDS.iter().find(|entry| entry.name == name) {
+    match find(name) {
         Some(entry) => (entry.run)(cx, matches),
         None => Err(Error::usage(format!("no command `{name}`")).hint("orch --help")),
     }
