@@ -174,6 +174,12 @@ impl Notifier {
         }
     }
 
+    /// Waits until everybody was told or could not be, with all tries that takes,
+    /// but no longer than this. Says whether nothing is left.
+    pub fn wait(&self, limit: Duration) -> bool {
+        self.world.wait_idle(limit)
+    }
+
     /// Waits until everybody was told or could not be, but no longer than this:
     /// what is left then is left out. Nothing is tried twice any more. Says
     /// whether nothing was left.

@@ -142,6 +142,7 @@ impl Dispatcher<'_> {
             Ok(ctx) => {
                 if ctx.written != self.ctx.written || self.broken.take().is_some() {
                     self.failing.clear();
+                    self.notifier.set(&ctx.settings.watch.notify);
                     let message = "the settings were read anew".to_owned();
                     self.tell(Event { kind: Kind::Reloaded, message, ..Event::default() });
                 }

@@ -27,12 +27,14 @@ use crate::services::context::{Context, Identity};
 use crate::store::alerts::Alerts;
 use crate::sys::{Heard, Listening, Signal, Sys};
 use crate::watch::event::{Event, Kind};
+use crate::watch::notify::Notifier;
 use crate::watch::past::Past;
 use crate::watch::plan::{Action, Due, Mode, Now, Plan};
 use going::Going;
 use look::Look;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -56,6 +58,8 @@ enum Wake {
     Ended(u64),
     /// A signal reached us.
     Signal(Signal),
+    /// Somebody who is to be told of alerts cannot be, or was not.
+    Untold(String),
 }
 
 /// Whether, and how, the watch is on its way out.
@@ -109,6 +113,7 @@ pub struct Dispatcher<'d> {
     /// The journal so far, and the alerts.
     past: Past,
     alerts: Alerts,
+    notifier: Notifier,
     _listening: Option<Box<dyn Listening>>,
 }
 
@@ -121,6 +126,8 @@ impl std::fmt::Debug for Dispatcher<'_> {
 /// How long the rest of a burst of file events is waited for: editors write in
 /// several steps.
 const SETTLE: Duration = Duration::from_millis(10);
+/// How long a watch that ends by itself tries to tell of alerts.
+const NO_HURRY: Duration = Duration::from_secs(30);
 /// How many kinds of trouble are remembered as told.
 const MOST_SAID: usize = 32;
 /// How long the end of a drain waits for a ledger that cannot be written: what is
@@ -146,7 +153,14 @@ impl<'d> Dispatcher<'d> {
         request: Request,
         tell: &'d mut dyn FnMut(&Event),
     ) -> Self {
+        let wakes = channel();
+        let said: Sender<Wake> = wakes.0.clone();
+        let log = Arc::new(move |words: &str| {
+            let _ = said.send(Wake::Untold(words.to_owned()));
+        });
+        let entries = &ctx.settings.watch.notify;
         Self {
+            notifier: Notifier::new(sys, &ctx.layout.root, entries, log),
             sys: sys.clone(),
             dir,
             ctx,
@@ -158,7 +172,7 @@ impl<'d> Dispatcher<'d> {
             said: Vec::new(),
             blind: 0,
             hears: false,
-            wakes: channel(),
+            wakes,
             tell,
             seen: None,
             dirty: true,
@@ -201,6 +215,7 @@ impl<'d> Dispatcher<'d> {
                 break;
             }
         }
+        self.let_all_be_told();
         self.tell(Event { kind: Kind::Stopped, ..Event::default() });
         self.failure.take().map_or(Ok(()), Err)
     }
@@ -211,6 +226,21 @@ impl<'d> Dispatcher<'d> {
     /// Where the ledger cannot be read.
     pub fn dry_run(&mut self) -> Result<Plan> {
         Ok(self.look(true)?.plan)
+    }
+
+    /// Lets everybody be told of alerts: a watch that ends by itself has time for
+    /// it, one that was asked to end has little.
+    fn let_all_be_told(&mut self) {
+        let from = self.sys.clock.boot_ms();
+        let has_time = |from: i64, now: i64| now < from.saturating_add(start::ms(NO_HURRY));
+        while !matches!(self.phase, Phase::Draining(_))
+            && has_time(from, self.sys.clock.boot_ms())
+            && !self.notifier.wait(SETTLE)
+        {
+            let _ = self.hear(SETTLE);
+        }
+        self.notifier.drain(LAST_WORDS);
+        let _ = self.hear(Duration::ZERO);
     }
 
     /// Looks, plans and acts. Gives how long nothing changes by itself.
@@ -321,6 +351,10 @@ impl<'d> Dispatcher<'d> {
                     self.listen_to_files();
                     so.files = true;
                     wait = SETTLE;
+                }
+                Ok(Wake::Untold(message)) => {
+                    self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
+                    wait = Duration::ZERO;
                 }
                 Ok(Wake::Ended(token)) => {
                     so.ended.push(token);

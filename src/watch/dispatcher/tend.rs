@@ -71,6 +71,7 @@ impl Dispatcher<'_> {
         let changed = self.alerts.sync(sys, layout, now, &found.conditions, &found.evaluated);
         match changed {
             Ok(alerts) => {
+                self.notifier.send(&alerts);
                 for alert in alerts {
                     self.told(&alert);
                 }
