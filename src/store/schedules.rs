@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Duration;
 
-/// How long another watcher is waited for. It holds the lock for milliseconds.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long another watcher is waited for. It holds the lock for milliseconds, and
+/// whoever waits has leases to renew.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// The longest file that is read as a mark.
 const LARGEST: u64 = 64 * 1024;

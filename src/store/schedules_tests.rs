@@ -99,7 +99,7 @@ fn a_lock_that_is_kept_is_not_waited_for_without_end() {
     let error = take(&sys, &layout, "a", LINE, due).unwrap_err();
     assert_eq!(
         error.message,
-        "the schedules are locked by another `orch watch`; gave up after 10 s"
+        "the schedules are locked by another `orch watch`; gave up after 2 s"
     );
     drop(held);
     assert!(take(&sys, &layout, "a", LINE, due).unwrap());

@@ -32,7 +32,8 @@ pub const AHEAD: Duration = Duration::from_hours(1);
 /// What to do about a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// It has no mark: make one with `store::schedules::seen`, and look again.
+    /// It has no mark, or this watch first sees a line that the mark is not about:
+    /// make one with `store::schedules::seen`, and look again.
     Unseen,
     /// Its turn has come: take this due time and, if it is ours, run it; then
     /// look again. What is taken must be run, even where it waits for room.
@@ -62,6 +63,9 @@ pub fn turn(
     }
     // A mark of another line says what was taken, not what this one missed.
     let is_ours = mark.cron == schedule.cron.as_str();
+    if !is_ours && started >= now {
+        return Turn::Unseen;
+    }
     let since = if is_ours { mark.last } else { mark.last.max(started) };
     let cron = &schedule.cron;
     let Some(newest) = cron.newest(zone, now).filter(|newest| *newest > since) else {

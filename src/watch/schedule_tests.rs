@@ -79,9 +79,11 @@ fn a_schedule_that_is_new_has_no_past() {
     let turn =
         |mark: Option<&Mark>, started, now| super::turn(&line, &utc(), mark, at(started), at(now));
     assert_eq!(turn(None, "2026-03-01T00:00:00Z", "2026-03-09T03:00:00Z"), Turn::Unseen);
-    // Another line under that name counts from when it was seen, and from what
-    // was taken under the old one.
+    // Another line under that name gets a mark of its own. Where another watch
+    // still goes by the old one, it counts from when it was seen, and from what was
+    // taken under the old one.
     let old = mark("2026-03-01T00:00:00Z", "@hourly");
+    assert_eq!(turn(Some(&old), "2026-03-08T05:00:00Z", "2026-03-08T05:00:00Z"), Turn::Unseen);
     let wait = Turn::Wait(Some(at("2026-03-09T03:00:00Z")));
     assert_eq!(turn(Some(&old), "2026-03-08T04:00:00Z", "2026-03-08T05:00:00Z"), wait);
     let due = Turn::Run(at("2026-03-08T03:00:00Z"));
