@@ -23,6 +23,7 @@ mod net;
 mod process;
 mod programs;
 mod resources;
+mod serve;
 mod signals;
 pub mod sim;
 mod within;
@@ -41,6 +42,7 @@ pub use net::{Net, Network};
 pub use process::{Caught, Child, Ended, Own, Process, Program, Signal};
 pub use programs::{Installed, Output, Programs};
 pub use resources::Resources;
+pub use serve::{Answer, Answers, Listener};
 
 /// Everything a command can reach outside of its own memory. Cheap to clone.
 #[derive(Clone)]

@@ -16,6 +16,8 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
+use super::serve::{self, Answers, Listener};
+
 /// Other machines.
 pub trait Net: Send + Sync {
     /// The status of a GET of an `http://` address, in at most that time.
@@ -36,6 +38,12 @@ pub trait Net: Send + Sync {
         body: &[u8],
         limit: Duration,
     ) -> io::Result<u16>;
+    /// Answers GET requests at an address such as `127.0.0.1:9464`, until what
+    /// it gives is dropped; port 0 is any that is free.
+    ///
+    /// # Errors
+    /// `InvalidInput` where it is no address, `AddrInUse` where another listens.
+    fn listen(&self, address: &str, answers: Answers) -> io::Result<Box<dyn Listener>>;
 }
 
 /// The network that this machine is in.
@@ -102,6 +110,10 @@ impl Net for Network {
             request = request.header(*name, *value);
         }
         request.send(body).map(|answer| answer.status().as_u16()).map_err(without_address)
+    }
+
+    fn listen(&self, address: &str, answers: Answers) -> io::Result<Box<dyn Listener>> {
+        serve::listen(address, answers)
     }
 }
 
