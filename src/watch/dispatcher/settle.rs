@@ -244,7 +244,9 @@ fn result_of(end: Option<&RunEnd>, stop: Option<Why>) -> Option<RunResult> {
         Some(End::TimedOut) => RunResult::TimedOut,
         // Nobody renewed it: whoever should have was stopped, or could not.
         Some(End::LeaseEnded) => RunResult::Lost,
-        Some(End::Stopped) => RunResult::Drained,
+        // Not by us, unless a drain says so below: a command that ends its own
+        // keeper has failed.
+        Some(End::Stopped) => RunResult::Lost,
         Some(End::NotStarted(_)) => RunResult::NotStarted,
     };
     match stop {
@@ -317,6 +319,8 @@ mod tests {
         // Done in the time that a drain gives is done.
         assert_eq!(of(Some(End::Exit(0)), Some(Why::Drain)), Some(RunResult::Ok));
         assert_eq!(of(Some(End::Signal(15)), Some(Why::Drain)), Some(RunResult::Drained));
+        assert_eq!(of(Some(End::Stopped), Some(Why::Drain)), Some(RunResult::Drained));
+        assert_eq!(of(Some(End::Stopped), None), Some(RunResult::Lost));
         for e in [End::Exit(0), End::Exit(1), End::Stopped] {
             assert_eq!(of(Some(e), Some(Why::Gone)), None);
         }
