@@ -91,6 +91,74 @@ fn cron_is_safe_to_repeat() {
     }
 }
 
+/// A workspace whose settings are those of the example, and a stand-in for the
+/// agent that keeps what it was told.
+fn with_agent() -> (tempfile::TempDir, std::ffi::OsString) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = workspace();
+    let settings = dir.path().join("ORCH/orch.yaml");
+    std::fs::copy(examples().join("agent-runner.yaml"), settings).unwrap();
+    let bin = dir.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let script = "#!/bin/sh\n[ \"$1\" = -p ] && printf '%s\\n' \"$2\" >\"told-$ORCH_TASK_ID\"\n";
+    std::fs::write(bin.join("claude"), script).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(bin.join("claude"), mode).unwrap();
+    let old = std::env::var_os("PATH").unwrap();
+    let all = [bin, Path::new(ORCH).parent().unwrap().to_owned()];
+    let path = std::env::join_paths(all.into_iter().chain(std::env::split_paths(&old)));
+    (dir, path.unwrap())
+}
+
+#[test]
+fn an_agent_is_told_each_task_and_cron_runs_it() {
+    let (dir, path) = with_agent();
+    // Each time what has room: the third may be one for the second time.
+    for _ in 0..2 {
+        let output = Command::new("sh")
+            .arg(examples().join("cron-watch.sh"))
+            .args([dir.path(), &dir.path().join("log")])
+            .env("PATH", &path)
+            .env_remove("ORCH_ACTOR")
+            .env_remove("ORCH_ROOT")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{said}");
+    }
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert_eq!(states(dir.path()), ["001,REVIEW", "002,REVIEW", "003,REVIEW"], "{log}");
+    let told = std::fs::read_to_string(dir.path().join("told-001")).unwrap();
+    assert!(told.contains("Title: First") && told.contains("orch submit 001"), "{told}");
+}
+
+#[test]
+fn the_unit_starts_a_watch_and_waits_until_runs_have_ended() {
+    let unit = std::fs::read_to_string(examples().join("orch-watch.service")).unwrap();
+    let value = |key: &str| {
+        let mut lines = unit.lines();
+        let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        value.unwrap_or_else(|| panic!("no {key}"))
+    };
+    let (program, verb) = value("ExecStart").split_once(' ').unwrap();
+    assert!(program.ends_with("/orch"));
+    let dir = workspace();
+    orch(dir.path(), &[verb, "--help"]);
+    let grace = orch::services::config::Watch::default().grace;
+    let stop = std::time::Duration::from_secs(value("TimeoutStopSec").parse().unwrap());
+    assert!(stop >= grace * 2, "{stop:?}");
+    assert_eq!(value("KillSignal"), "SIGTERM");
+    if let Ok(output) = Command::new("systemd-analyze")
+        .args(["--user", "verify"])
+        .arg(examples().join("orch-watch.service"))
+        .output()
+    {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let ours: Vec<_> = said.lines().filter(|line| line.contains("Unknown")).collect();
+        assert!(ours.is_empty(), "{said}");
+    }
+}
+
 #[test]
 fn torture_counts_what_was_lost_and_finds_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -30,6 +30,7 @@ mod processes;
 #[path = "../props/laws.rs"]
 mod props;
 mod readme;
+mod schedules;
 mod schemas;
 mod shown;
 mod states;
