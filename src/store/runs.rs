@@ -418,9 +418,39 @@ pub fn prune_schedule(sys: &Sys, layout: &Layout, name: &str) -> Result<()> {
     prune_in(sys, &layout.schedule_dir(name))
 }
 
+/// Removes the oldest settled runs of all tasks and schedules until their logs
+/// take no more than so many bytes. Cost: a look at every run's folder.
+///
+/// # Errors
+/// As [`prune`].
+pub fn prune_all(sys: &Sys, layout: &Layout, most: u64) -> Result<()> {
+    let mut settled: Vec<(u64, u64, PathBuf)> = all(sys, layout)?
+        .into_iter()
+        .filter(|dir| dir.is_settled(sys))
+        .filter_map(|dir| {
+            let log = sys.fs.lstat(&dir.path.join(LOG)).map_or(0, |stat| stat.len);
+            Some((number(&dir.path)?, log, dir.path))
+        })
+        .collect();
+    settled.sort_unstable();
+    let mut total: u64 = settled.iter().map(|(_, log, _)| log).sum();
+    for (_, log, path) in settled {
+        if total <= most {
+            break;
+        }
+        sys.fs.remove_tree(&path).map_err(|e| Error::io("remove", &path, &e))?;
+        total -= log;
+    }
+    Ok(())
+}
+
+/// The number that names a run: a token grows, and so does a due time, both in
+/// milliseconds.
+fn number(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
 fn prune_in(sys: &Sys, dir: &Path) -> Result<()> {
-    // By number: a token grows, and so does a due time.
-    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u64>().ok();
     let mut settled: Vec<_> = folders(sys, dir)?
         .into_iter()
         .filter_map(|path| Some((number(&path)?, path)))

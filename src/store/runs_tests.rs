@@ -186,3 +186,31 @@ fn every_run_is_found_and_the_oldest_settled_ones_go() {
     let is_left = |token| left.contains(&RunDir::of(&layout, "T/1", token));
     assert!(is_left(9) && !is_left(10) && !is_left(100) && is_left(1000) && is_left(1019));
 }
+
+#[test]
+fn the_oldest_logs_go_when_all_take_too_much() {
+    let (_dir, layout, sim) = place();
+    let sys = sim.sys();
+    for (task, token, is_settled) in
+        [("a", 1, true), ("b", 2, true), ("a", 3, false), ("c", 4, true)]
+    {
+        let dir = RunDir::of(&layout, task, token);
+        dir.create(&sys, &layout).unwrap();
+        fs::write(dir.path().join(LOG), vec![b'x'; 1000]).unwrap();
+        if is_settled {
+            dir.settle(&sys).unwrap();
+        }
+    }
+    let there = || {
+        let mut there: Vec<u64> =
+            all(&sys, &layout).unwrap().iter().filter_map(|dir| number(dir.path())).collect();
+        there.sort_unstable();
+        there
+    };
+    prune_all(&sys, &layout, 3000).unwrap();
+    assert_eq!(there(), [1, 2, 3, 4], "what goes on does not count");
+    prune_all(&sys, &layout, 1500).unwrap();
+    assert_eq!(there(), [3, 4]);
+    prune_all(&sys, &layout, 0).unwrap();
+    assert_eq!(there(), [3], "a run that goes on stays");
+}

@@ -24,6 +24,7 @@ use std::time::Duration;
 impl Dispatcher<'_> {
     /// Looks at the folders of all runs.
     pub(super) fn recover(&mut self) {
+        let _ = folders::prune_all(&self.sys, &self.ctx.layout, super::settle::MOST_LOGS);
         let found = folders::all(&self.sys, &self.ctx.layout).unwrap_or_default();
         for dir in found {
             self.consider(dir);

@@ -104,6 +104,8 @@ pub struct Dispatcher<'d> {
     /// What is wrong with the settings as they are now.
     broken: Option<String>,
     schedules_run: u64,
+    /// Runs that ended here.
+    settled: u64,
     /// When each schedule was first seen as it is now, and due times that were
     /// taken and wait for room.
     first_seen: BTreeMap<String, (String, Timestamp)>,
@@ -181,6 +183,7 @@ impl<'d> Dispatcher<'d> {
             failure: None,
             broken: None,
             schedules_run: 0,
+            settled: 0,
             first_seen: BTreeMap::new(),
             queued: Vec::new(),
             others: Vec::new(),

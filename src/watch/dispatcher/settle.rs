@@ -25,6 +25,10 @@ const BREAKER: u32 = 5;
 const NOTE_LINES: usize = 3;
 /// And how many characters of them.
 const NOTE_CHARS: usize = 300;
+/// The logs of runs that have ended take no more than this.
+pub(super) const MOST_LOGS: u64 = 1 << 30;
+/// How many ends of runs pass between two looks at that.
+const PRUNE_AFTER: u64 = 32;
 /// What is said of a run whose lease is another's by now.
 const GONE: &str = "its lease was gone; nothing was changed";
 /// Between two attempts to write an outcome, at first; it doubles.
@@ -95,7 +99,11 @@ impl Dispatcher<'_> {
         let result = result.map(|result| say(result, end.as_ref()));
         let event = Event { result, took_ms, message, ..going.event(Kind::Ended) };
         let (sys, layout) = (&self.sys, &self.ctx.layout);
+        self.settled += 1;
         // Best effort: the next end of a run does it too.
+        if self.settled.is_multiple_of(PRUNE_AFTER) {
+            let _ = folders::prune_all(sys, layout, MOST_LOGS);
+        }
         let _ = if going.runner.is_some() {
             folders::prune(sys, layout, &going.name)
         } else {
