@@ -162,7 +162,7 @@ impl World {
             } else if !it.attempts.has_left(2) {
                 it.state = "FIX";
             } else {
-                let (base, most) = (Duration::from_secs(60), Duration::from_secs(600));
+                let (base, most) = (Duration::from_mins(1), Duration::from_mins(10));
                 let wait = backoff(used, base, most, draw);
                 it.attempts.not_before = Some(Timestamp(until).plus(wait));
                 it.state = "READY";

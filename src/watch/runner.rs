@@ -50,15 +50,14 @@ pub fn fill(word: &str, text: &dyn Fn(&str) -> Option<String>) -> String {
     let mut rest = word;
     while let Some((before, after)) = rest.split_once("{{") {
         filled.push_str(before);
-        match after.split_once("}}").and_then(|(name, after)| Some((text(name.trim())?, after))) {
-            Some((text, after)) => {
-                filled.push_str(&text);
-                rest = after;
-            }
-            None => {
-                filled.push_str("{{");
-                rest = after;
-            }
+        let name =
+            after.split_once("}}").and_then(|(name, after)| Some((text(name.trim())?, after)));
+        if let Some((text, after)) = name {
+            filled.push_str(&text);
+            rest = after;
+        } else {
+            filled.push_str("{{");
+            rest = after;
         }
     }
     filled + rest
@@ -147,14 +146,15 @@ mod tests {
             actor: "WORK@r".into(),
             token: 7,
             attempt: 2,
-            ttl: Duration::from_secs(60),
+            ttl: Duration::from_mins(1),
         }
     }
 
     #[test]
     fn placeholders_are_filled_inside_of_arguments_once() {
-        let runner =
-            runner(r#"run: [x, "--t={{title}}", "{{ id }}", "{{{{id}}}}", "{{no}}", "{{"]"#);
+        let mut runner = runner(r#"run: [x, "--t={{title}}", "{{ id }}", "{{{{id}}}}", "{{"]"#);
+        // Refused where settings are read.
+        runner.run.insert(4, "{{no}}".to_owned());
         let argv = argv(&runner, &run("{{id}} $(touch P); -o %s\n"), "");
         assert_eq!(argv, ["x", "--t={{id}} $(touch P); -o %s\n", "T-1", "{{T-1}}", "{{no}}", "{{"]);
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_run_is_bound_to_its_task_and_to_nothing_else() {
-        let runner = runner(r#"run: [x], env: {RUST_LOG: info, PATH: /b}"#);
+        let runner = runner("run: [x], env: {RUST_LOG: info, PATH: /b}");
         let ours = ["PATH", "HOME", "GIT_DIR", "ORCH_LOG", "ORCH_ROOT", "ORCH_LEASE_TOKEN"];
         let ours = ours.map(|name| (name.into(), "ours".into())).to_vec();
         let mut variables = variables(ours, &runner, &run("t"), "p", Path::new("/w"));

@@ -6,6 +6,7 @@ use crate::cli::render::safe::Safe;
 use crate::cli::render::style::{RESET, Style};
 use crate::cli::ui::Options;
 use crate::error::Error;
+use crate::model::time::Timestamp;
 use crate::services::context::{Context, Mode};
 use crate::watch::dispatcher::{Dispatcher, Request};
 use crate::watch::event::{Event, Kind};
@@ -66,7 +67,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: WatchArgs) -> End {
 
 fn shape(event: &Event) -> wire::watch::Event {
     wire::watch::Event {
-        ts: event.at.map(|at| at.to_millis_string()).unwrap_or_default(),
+        ts: event.at.map(Timestamp::to_millis_string).unwrap_or_default(),
         event: event.kind.name(),
         task: event.task.clone(),
         runner: event.runner.clone(),

@@ -94,8 +94,8 @@ pub struct Runner {
     pub name: String,
     /// The tasks it takes.
     pub matches: RunnerMatch,
-    /// Program and arguments, with `{{id}}` and the like in the arguments; never
-    /// empty. With `shell` a script and its arguments.
+    /// Program and arguments, with `{{id}}` and the like in the arguments; with
+    /// `shell` a script and its arguments. Never empty.
     pub run: Vec<String>,
     /// The actor that claims for it.
     pub actor: String,

@@ -16,7 +16,7 @@ use super::file::{
     FileRetries, FileRunner, FileSchedule, FileSettings, FileWatch,
 };
 use super::keys::Path;
-use super::placeholders::{check_alert, check_run};
+use super::placeholders::{self, OF_A_RUN, OF_AN_ALERT};
 use super::scalar::{Rule, Scalar, name, variable};
 use super::settings::{Approvals, Evidence, Ids, Leases, Settings};
 
@@ -169,7 +169,7 @@ fn runner(
         }
     }
     let shell = file.shell.unwrap_or(false);
-    check_run(&file.run.0, shell, &path.key("run"))?;
+    placeholders::check(&file.run.0, &OF_A_RUN, !shell, &path.key("run"))?;
     let name = file.name.0;
     Ok(Runner {
         matches: runner_match(file.matches.unwrap_or_default()),
@@ -231,7 +231,7 @@ fn notification(file: FileNotify, path: &Path) -> Result<Notify, Fault> {
             Ok(Notify::Webhook { url: url.0, secret_env: file.secret_env.map(|v| v.0) })
         }
         (None, Some(command)) if file.secret_env.is_none() => {
-            check_alert(&command.0, &path.key("command"))?;
+            placeholders::check(&command.0, &OF_AN_ALERT, true, &path.key("command"))?;
             Ok(Notify::Command(command.0))
         }
         (None, Some(_)) => Err(Fault {

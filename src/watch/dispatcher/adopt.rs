@@ -65,7 +65,7 @@ impl Dispatcher<'_> {
             }
             return;
         }
-        let Some(runner) = self.runner_of(&record) else { return };
+        let runner = self.runner_of(&record);
         let run = Run { task: record.task.clone(), token: record.token };
         let Ok(who) = runs::identity(&runner, Some(run)) else { return };
         let mut going = Going {
@@ -121,7 +121,7 @@ impl Dispatcher<'_> {
 
     /// The runner of a run, by its name; as far as the record knows it where it is
     /// no longer in orch.yaml.
-    fn runner_of(&self, record: &Record) -> Option<Runner> {
+    fn runner_of(&self, record: &Record) -> Runner {
         let runners = &self.ctx.settings.watch.runners;
         let known = runners.iter().find(|runner| runner.name == record.runner).cloned();
         let mut runner = known.unwrap_or_else(|| Runner {
@@ -137,7 +137,7 @@ impl Dispatcher<'_> {
             env: BTreeMap::new(),
         });
         runner.actor.clone_from(&record.actor);
-        Some(runner)
+        runner
     }
 }
 

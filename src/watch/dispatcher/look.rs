@@ -96,7 +96,10 @@ impl Dispatcher<'_> {
         let running = runs::running(&snapshot)?;
         let tokens: Vec<u64> = running.iter().map(|(_, token)| *token).collect();
         let frozen = ctx.flags_in_force(snapshot.flags).freeze;
-        let turns = if open && !frozen { self.turns(now.wall)? } else { Turns::default() };
+        let turns = if open && !frozen { self.turns() } else { Turns::default() };
+        if frozen {
+            self.freeze_turns();
+        }
         let mut due = self.queued.clone();
         if explain {
             due.extend(turns.due());

@@ -116,7 +116,8 @@ pub struct Dispatcher<'d> {
     past: Past,
     alerts: Alerts,
     notifier: Notifier,
-    _listening: Option<Box<dyn Listening>>,
+    /// As long as it is there, files are listened to.
+    listening: Option<Box<dyn Listening>>,
 }
 
 impl std::fmt::Debug for Dispatcher<'_> {
@@ -140,7 +141,7 @@ const BURST: u32 = 64;
 /// How long a run has between SIGTERM and SIGKILL when the watch itself ends.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 /// The longest sleep: alerts and leftovers of other watches are looked at so often.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 impl<'d> Dispatcher<'d> {
     /// Opens a workspace for watching.
@@ -189,7 +190,7 @@ impl<'d> Dispatcher<'d> {
             others: Vec::new(),
             past: Past::default(),
             alerts: Alerts::default(),
-            _listening: None,
+            listening: None,
         }
     }
 
@@ -331,7 +332,7 @@ impl<'d> Dispatcher<'d> {
         });
         let listening = self.sys.events.watch(&dirs, heard);
         self.hears = listening.is_ok();
-        self._listening = listening.ok();
+        self.listening = listening.ok();
     }
 
     /// Waits, and takes everything that came.

@@ -6,7 +6,7 @@
 //! as soon as there is room.
 
 use super::Dispatcher;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::model::time::Timestamp;
 use crate::services::config::Schedule;
 use crate::store::schedules;
@@ -37,8 +37,12 @@ impl Turns {
 impl Dispatcher<'_> {
     /// Looks at the schedules. Nothing is taken, and while nothing may be started
     /// nothing is due: what comes meanwhile was missed.
-    pub(super) fn turns(&mut self, now: Timestamp) -> Result<Turns> {
+    pub(super) fn turns(&mut self) -> Turns {
         let mut turns = Turns::default();
+        // The machine's own clock, as marks have it: what the journal says of the
+        // time must not run anything early.
+        let now = Timestamp(self.sys.clock.now_ms());
+        let mut unreadable = Vec::new();
         let zone = self.ctx.settings.zone();
         for schedule in &self.ctx.settings.watch.schedules {
             let cron = schedule.cron.as_str();
@@ -47,7 +51,13 @@ impl Dispatcher<'_> {
             if first.0 != cron {
                 *first = (cron.to_owned(), now);
             }
-            let mark = schedules::read(&self.sys, &self.ctx.layout, &schedule.name)?;
+            let mark = match schedules::read(&self.sys, &self.ctx.layout, &schedule.name) {
+                Ok(mark) => mark,
+                Err(error) => {
+                    unreadable.push(error);
+                    continue;
+                }
+            };
             match turn(schedule, &zone, mark.as_ref(), first.1, now) {
                 Turn::Wait(at) => {
                     turns.next = [turns.next, at].into_iter().flatten().min();
@@ -55,7 +65,18 @@ impl Dispatcher<'_> {
                 turn => turns.now.push((schedule.clone(), turn)),
             }
         }
-        Ok(turns)
+        for error in unreadable {
+            self.trouble(&error);
+        }
+        turns
+    }
+
+    /// Leaves out what was taken and waits for room: a freeze starts nothing, and
+    /// nothing late when it ends.
+    pub(super) fn freeze_turns(&mut self) {
+        for Due { name, at } in std::mem::take(&mut self.queued) {
+            self.missed(&name, at, "came, and FREEZE is on");
+        }
     }
 
     /// Does what the look showed. What was taken waits for room.
@@ -72,14 +93,15 @@ impl Dispatcher<'_> {
                 }),
                 Turn::Skip(at) => schedules::take(sys, layout, name, cron, at).map(|ours| {
                     if ours {
-                        self.skipped(name, at);
+                        self.missed(name, at, "came while nobody watched");
                     }
                 }),
                 Turn::Ahead(at) => Err(Error::new(
                     ErrorKind::Failed,
                     format!(
                         "the schedule `{name}` was run for {at}, which is ahead of this machine's \
-                         clock; it runs again from then on"
+                         clock; it runs again from then on, or once `{}` is removed",
+                        layout.display(&layout.schedule_mark(name))
                     ),
                 )),
                 Turn::Wait(_) => Ok(()),
@@ -91,8 +113,8 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn skipped(&mut self, name: &str, at: Timestamp) {
-        let message = format!("its time {} came while nobody watched", at.whole_seconds());
+    fn missed(&mut self, name: &str, at: Timestamp, why: &str) {
+        let message = format!("its time {} {why}", at.whole_seconds());
         let task = Some(name.to_owned());
         self.tell(Event { kind: Kind::Missed, task, message, ..Event::default() });
     }

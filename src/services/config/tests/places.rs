@@ -100,8 +100,8 @@ fn wrong_types_name_place_and_key() {
             "orch.yaml:6:7: `watch.runners[0].run[1]`: `{{titel}}` stands for nothing; did you mean `{{title}}`?",
         ),
         (
-            "watch: {runners: [{name: a, run: [x, '{{ id }}']}]}",
-            "orch.yaml:1:38: `watch.runners[0].run[1]`: `{{ id }}` stands for nothing; did you mean `{{id}}`?",
+            "watch: {runners: [{name: a, shell: true, run: ['echo {{name}}']}]}",
+            "orch.yaml:1:48: `watch.runners[0].run[0]`: `{{name}}` stands for nothing; there are `{{id}}`, `{{title}}`, `{{prompt}}`, `{{artifact}}`",
         ),
         (
             "watch: {runners: [{name: a, run: [x, '{{.Names}}']}]}",
@@ -110,10 +110,6 @@ fn wrong_types_name_place_and_key() {
         (
             "watch: {runners: [{name: a, run: ['{{artifact}}']}]}",
             "orch.yaml:1:35: `watch.runners[0].run[0]`: `{{artifact}}` cannot name the program to run",
-        ),
-        (
-            "watch: {runners: [{name: a, shell: true, run: ['echo {{title}}']}]}",
-            "orch.yaml:1:48: `watch.runners[0].run[0]`: a shell would read what `{{title}}` stands for: make it the next word of the list, and write \"$1\" in the script",
         ),
         (
             "watch: {notify: [{command: [x]}, {command: [x, '{{sumary}}']}]}",
@@ -175,7 +171,15 @@ fn values_out_of_range_are_refused() {
     ] {
         refused(text);
     }
-    for text in ["actor: WORK1", "actor: CMD", "actor: AUDIT@a.b_c-9", "lock_wait: 0s"] {
+    for text in [
+        "actor: WORK1",
+        "actor: CMD",
+        "actor: AUDIT@a.b_c-9",
+        "lock_wait: 0s",
+        "watch: {runners: [{name: a, run: [x, '{{ id }}', '{{', '}}']}]}",
+        "watch: {runners: [{name: a, shell: true, run: ['echo {{title}}', '{{id}}']}]}",
+        "watch: {schedules: [{name: a, cron: '@hourly', run: ['{{', '{{id}}']}]}",
+    ] {
         loaded(text);
     }
 }
