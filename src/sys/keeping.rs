@@ -24,6 +24,7 @@ use super::machine;
 use super::process::{Child as _, Ended, Running, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
+use std::collections::BTreeSet;
 use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -44,7 +45,7 @@ pub trait Keeping: Send {
     fn signal(&mut self, signal: Signal);
     /// Kills what is left of the command, its group, what left its group, and
     /// whatever was started with these variables, and says how the command
-    /// ended. What cannot be killed in ten seconds is left alone.
+    /// ended. Who does not die in ten seconds is left alone.
     fn end_all(&mut self, marks: &[(&str, &str)]) -> io::Result<Ended>;
     /// What the command printed ends with what is in the pipe now, whoever still
     /// holds the other end.
@@ -70,6 +71,8 @@ pub trait Printing: Send {
 
 /// How long dying may take.
 const DYING: Duration = Duration::from_secs(10);
+/// How long those are fought that multiply.
+const FIGHT: Duration = Duration::from_mins(1);
 /// How much is still read from a pipe that is closed: more than one can hold.
 const LAST: usize = 1 << 20;
 
@@ -92,6 +95,9 @@ pub(super) fn begin() -> io::Result<Box<dyn Keeping>> {
         signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
         ears.push((signal, heard));
     }
+    // Each orphan that ends wakes us, to be waited for. Also where we were told to
+    // ignore that: then the kernel would throw away how the command ended.
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, waker)?;
     Ok(Box::new(Keeper { ears, wakes, timer: timer(), command: None, handle: None, stop: None }))
 }
 
@@ -212,6 +218,19 @@ impl Keeper {
         };
         if woken {
             let _ = self.wakes.read(&mut [0; 64]);
+            self.bury();
+        }
+    }
+
+    /// Waits for the orphans that have ended, lest their numbers be used up; not for
+    /// the command, whose number is still needed.
+    fn bury(&self) {
+        use rustix::process::{WaitOptions, waitpid};
+        let Some(command) = self.command.as_ref().map(Running::id) else { return };
+        for orphan in machine::children().into_iter().filter(|pid| *pid != command) {
+            if let Some(pid) = machine::pid_of(orphan) {
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
         }
     }
 }
@@ -264,22 +283,20 @@ fn set(_: &OwnedFd, _: Option<i64>) -> bool {
     false
 }
 
-/// Kills every process below us until we have no child left, or time is over.
-/// The kernel is asked whether there is one: a list of all processes may miss
-/// what is born while it is read. Whom we may not signal is left alone.
+/// Kills every process below us until we have no child left. The kernel is asked
+/// whether there is one: a list of all processes may miss what is born while it is
+/// read. Whom we may not signal, and who does not die of it, is left alone.
 fn end_descendants(from: Instant) {
     let me = std::process::id();
-    let mut in_vain = 0;
-    while has_children() && in_vain < 100 && from.elapsed() < DYING {
-        let table = machine::all();
-        let (mut below, mut killed) = (vec![me], false);
-        while let Some(parent) = below.pop() {
-            for seen in table.iter().filter(|seen| seen.parent == parent && seen.pid != me) {
-                below.push(seen.pid);
-                killed |= !seen.is_over && machine::send_to(seen, Signal::Kill);
-            }
+    let (mut met, mut newest, mut in_vain) = (BTreeSet::new(), Instant::now(), 0);
+    while has_children() && in_vain < 100 && newest.elapsed() < DYING && from.elapsed() < FIGHT {
+        let killed = machine::kill_below(me);
+        in_vain = if killed.is_empty() { in_vain + 1 } else { 0 };
+        let before = met.len();
+        met.extend(killed);
+        if met.len() > before {
+            newest = Instant::now();
         }
-        in_vain = if killed { 0 } else { in_vain + 1 };
         std::thread::sleep(Duration::from_millis(1));
     }
 }

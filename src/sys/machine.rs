@@ -13,8 +13,8 @@
 #![allow(clippy::disallowed_methods, reason = "this is where the table of processes is read")]
 
 use super::process::{Child, Ended, Signal};
-use rustix::process::Pid;
-use std::collections::BTreeSet;
+use rustix::process::{Pid, Signal as Raw};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -50,6 +50,18 @@ pub(super) fn look(pid: u32) -> Option<Seen> {
 /// Every process.
 pub(super) fn all() -> Vec<Seen> {
     numbers().into_iter().filter_map(look).collect()
+}
+
+/// Our own children.
+pub(super) fn children() -> Vec<u32> {
+    // One file a thread says it, where the kernel was built so.
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let said = threads.map(|thread| std::fs::read_to_string(thread.path().join("children")));
+    if let Ok(said) = said.collect::<io::Result<String>>() {
+        return said.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    }
+    let me = std::process::id();
+    all().into_iter().filter(|seen| seen.parent == me).map(|seen| seen.pid).collect()
 }
 
 fn numbers() -> Vec<u32> {
@@ -112,6 +124,48 @@ pub(super) fn send_to(seen: &Seen, signal: Signal) -> bool {
     send(seen.pid, signal, &|| {
         look(seen.pid).is_some_and(|now| now.start == seen.start && !now.is_over)
     })
+}
+
+/// Kills every process below one, and says whom. A group all of which is below is
+/// killed at once, with those who are being born in it: whoever multiplies is
+/// quicker than we are one by one.
+pub(super) fn kill_below(top: u32) -> Vec<(u32, u64)> {
+    let table = all();
+    let mut children: BTreeMap<u32, Vec<&Seen>> = BTreeMap::new();
+    for seen in &table {
+        children.entry(seen.parent).or_default().push(seen);
+    }
+    let mut below = BTreeMap::new();
+    let mut parents = vec![top];
+    while let Some(parent) = parents.pop() {
+        for child in children.remove(&parent).into_iter().flatten().filter(|c| c.pid != top) {
+            parents.push(child.pid);
+            below.insert(child.pid, child);
+        }
+    }
+    let others = table.iter().filter(|seen| !below.contains_key(&seen.pid));
+    let strange: BTreeSet<u32> = others.map(|seen| seen.group).collect();
+    let (mut groups, mut killed) = (BTreeSet::new(), Vec::new());
+    for seen in below.values().filter(|seen| !seen.is_over) {
+        let is_killed = if strange.contains(&seen.group) || seen.group == 0 {
+            send_to(seen, Signal::Kill)
+        } else {
+            groups.contains(&seen.group) || (kill_group_of(seen) && groups.insert(seen.group))
+        };
+        if is_killed {
+            killed.push((seen.pid, seen.start));
+        }
+    }
+    killed
+}
+
+/// Kills the group of a process, if that is in it still: as long as it is, nobody
+/// else has the group's number.
+fn kill_group_of(seen: &Seen) -> bool {
+    let is_it =
+        look(seen.pid).is_some_and(|now| (now.start, now.group) == (seen.start, seen.group));
+    let group = pid_of(seen.group).filter(|_| is_it);
+    group.is_some_and(|group| rustix::process::kill_process_group(group, Raw::KILL).is_ok())
 }
 
 /// See [`super::Process::end_strays`].
@@ -305,6 +359,22 @@ mod tests {
         other.signal(Signal::Kill).unwrap();
         end(&mut *other);
         assert_eq!(System.end_strays(None, &[], Signal::Kill).unwrap(), 0, "no mark is nobody's");
+    }
+
+    #[test]
+    fn all_that_is_below_is_killed_and_what_is_above_is_not() {
+        let mut top = start("setsid sleep 600 & sleep 600 & wait; exit 3", &[]);
+        let mut other = start("exec sleep 600", &[]);
+        assert!(children().contains(&top.id()) && children().contains(&other.id()));
+        let below = || all().iter().filter(|seen| seen.parent == top.id()).count();
+        while below() < 2 {
+            std::thread::yield_now();
+        }
+        assert_eq!(kill_below(top.id()).len(), 2);
+        assert_eq!(end(&mut *top), Ended::Code(3));
+        assert_eq!(other.wait(Duration::ZERO).unwrap(), None);
+        other.signal(Signal::Kill).unwrap();
+        end(&mut *other);
     }
 
     #[test]

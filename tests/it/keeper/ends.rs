@@ -99,6 +99,38 @@ fn nothing_is_left_of_a_command_that_ended() {
 }
 
 #[test]
+fn those_that_multiply_are_ended_too() {
+    let place = Place::of(
+        "for i in 1 2 3; do
+            (setsid sh -c 'echo $$ >$0; while :; do (setsid sleep 0.05 &); sleep 0.01; done' $i &)
+        done
+        trap '' TERM; while :; do sleep 600; done",
+    );
+    let kept = place.start();
+    let parents = ["1", "2", "3"].map(|name| place.noted(name));
+    place.stop("drain", Duration::ZERO);
+    kept.signal(Raw::TERM);
+    assert_eq!(kept.ends().end, End::Stopped);
+    assert!(parents.iter().all(|process| process.is_gone()), "{parents:?}");
+}
+
+/// One that ended and that nobody waits for has a number that nobody else can have.
+#[test]
+fn orphans_do_not_use_up_the_numbers_of_processes() {
+    let place = Place::of(
+        "for i in 1 2 3 4 5 6 7 8 9; do (sh -c 'sleep 0.01' &); done; echo $$ >ready; sleep 600",
+    );
+    let kept = place.start();
+    let ready = place.noted("ready");
+    let children = format!("/proc/{0}/task/{0}/children", kept.pid());
+    until("all but the command are gone", || {
+        fs::read_to_string(&children).unwrap().trim() == ready.pid.to_string()
+    });
+    kept.signal(Raw::TERM);
+    assert_eq!(kept.ends().stopped.as_deref(), Some("its keeper got signal 15"));
+}
+
+#[test]
 fn one_that_takes_too_long_is_ended_by_its_keeper_alone() {
     let deaf = format!("{FAMILY} while :; do sleep 600; done");
     for (script, given) in [("exec sleep 600", 600_000), (&deaf, 50)] {
@@ -137,7 +169,7 @@ fn asked_a_second_time_it_is_not_asked_again() {
 #[test]
 fn neither_what_was_ignored_before_nor_a_stopped_command_is_deaf() {
     for (shell, script) in [
-        ("trap '' TERM HUP INT; exec \"$0\" \"$@\"", "echo $$ >ready; exec sleep 600"),
+        ("trap '' TERM HUP INT CHLD; exec \"$0\" \"$@\"", "echo $$ >ready; exec sleep 600"),
         ("exec \"$0\" \"$@\"", "echo $$ >ready; kill -STOP $$; sleep 600"),
     ] {
         let place = Place::of(script);
