@@ -14,6 +14,7 @@ pub mod line;
 pub mod list;
 pub mod lock;
 pub mod log;
+pub mod metrics;
 pub mod sarif;
 pub mod schema;
 pub mod task;

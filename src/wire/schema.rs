@@ -39,6 +39,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),
         ("config", "orch config", of::<Config>()),
+        ("metrics", "orch metrics", of::<crate::wire::metrics::Metrics>()),
         ("watch.plan", "orch watch --dry-run", of::<crate::wire::watch::Plan>()),
         ("doctor", "orch doctor", of::<Findings>()),
         ("check", "orch check", of::<Checked>()),

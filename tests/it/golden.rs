@@ -53,6 +53,7 @@ golden! {
     lock = "lock";
     log = "log";
     man = "man";
+    metrics = "metrics";
     move_ = "move";
     next = "next";
     no_command = "no-command";

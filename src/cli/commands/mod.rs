@@ -24,6 +24,7 @@ mod list;
 mod lock;
 mod log;
 mod man;
+mod metrics;
 mod moves;
 mod next;
 mod note;
@@ -114,6 +115,7 @@ commands! {
     "doctor", "Look whether everything is in order", doctor::DoctorArgs, doctor::run;
     "schema", "Print the JSON Schemas of all answers", schema::SchemaArgs, schema::run;
     "watch", "Run agents' commands on tasks, under leases, and look after the ledger", watch::WatchArgs, watch::run;
+    "metrics", "Print figures for a monitoring system", metrics::MetricsArgs, metrics::run;
     "completions", "Print a completion script for a shell", completions::CompletionsArgs, completions::run;
     "man", "Print the manual", man::ManArgs, man::run;
     "demo", "Play the main job on a ledger of its own", demo::DemoArgs, demo::run;

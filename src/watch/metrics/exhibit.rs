@@ -95,8 +95,7 @@ fn cannot_serve(address: &str, error: &io::Error) -> Error {
             let message = format!("cannot serve metrics: another program listens on `{address}`");
             // Any port that is free.
             let host = address.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
-            Error::new(ErrorKind::Failed, message)
-                .hint(format!("orch watch --metrics {host}:0"))
+            Error::new(ErrorKind::Failed, message).hint(format!("orch watch --metrics {host}:0"))
         }
         _ => {
             let message = format!("cannot serve metrics on `{address}`: {error}");

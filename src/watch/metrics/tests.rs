@@ -82,7 +82,10 @@ fn another_program_reads_every_figure_with_its_type() {
     is(gauge("orch_approvals status=expired"), 1.0);
     is(gauge("orch_approvals status=approved"), 1.0);
     is(gauge("orch_approvals status=other"), 1.0);
-    is(gauge("orch_ledger_bytes"), f64::from(u32::try_from(TASKS.len() + APPROVALS.len()).unwrap()));
+    is(
+        gauge("orch_ledger_bytes"),
+        f64::from(u32::try_from(TASKS.len() + APPROVALS.len()).unwrap()),
+    );
     is(counter("orch_alerts_total kind=disk severity=error"), 1.0);
     is(counter("orch_alerts_total kind=overdue severity=warning"), 0.0);
     is(counter("orch_decisions_total by=auto"), 0.0);
