@@ -135,6 +135,7 @@ impl Dispatcher<'_> {
         }
         plan.sleep = Some(sleep.min(LONGEST));
         let found = self.found(&snapshot, now.wall);
+        self.show_figures(&snapshot, now.wall);
         Ok(Look { plan, found, turns })
     }
 

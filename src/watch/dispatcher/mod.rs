@@ -25,8 +25,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Identity};
 use crate::store::alerts::Alerts;
-use crate::sys::{Heard, Listening, Signal, Sys};
+use crate::sys::{Heard, Listener, Listening, Signal, Sys};
 use crate::watch::event::{Event, Kind};
+use crate::watch::metrics::{Exhibit, OwnFigures};
 use crate::watch::notify::Notifier;
 use crate::watch::past::Past;
 use crate::watch::plan::{Action, Due, Mode, Now, Plan};
@@ -116,6 +117,10 @@ pub struct Dispatcher<'d> {
     past: Past,
     alerts: Alerts,
     notifier: Notifier,
+    /// What is shown to others, where an address is given; and the address.
+    exhibit: Exhibit,
+    listener: Option<Box<dyn Listener>>,
+    own: OwnFigures,
     /// As long as it is there, files are listened to.
     listening: Option<Box<dyn Listening>>,
 }
@@ -169,6 +174,9 @@ impl<'d> Dispatcher<'d> {
             ctx,
             who,
             request,
+            exhibit: Exhibit::new(sys),
+            listener: None,
+            own: OwnFigures::default(),
             phase: Phase::Open,
             runs: BTreeMap::new(),
             failing: BTreeMap::new(),
@@ -201,8 +209,14 @@ impl<'d> Dispatcher<'d> {
     /// tried again.
     pub fn run(&mut self) -> Result<()> {
         self.listen()?;
-        let root = self.ctx.layout.root.display().to_string();
-        self.tell(Event { kind: Kind::Watching, message: root, ..Event::default() });
+        if let Some(address) = self.request.metrics.clone() {
+            self.listener = Some(self.exhibit.serve(&address)?);
+        }
+        let mut message = self.ctx.layout.root.display().to_string();
+        if let Some(listener) = &self.listener {
+            message.push_str(&format!(", http://{}/metrics", listener.address()));
+        }
+        self.tell(Event { kind: Kind::Watching, message, ..Event::default() });
         self.recover();
         let mut sleep = Duration::ZERO;
         loop {
@@ -213,6 +227,7 @@ impl<'d> Dispatcher<'d> {
             self.settle_due();
             self.end_again();
             sleep = self.turn(heard.files);
+            self.show_vitals(sleep);
             self.end_in_time();
             let is_over = self.phase != Phase::Open && self.runs.is_empty();
             if is_over || self.has_waited_enough() {
@@ -410,6 +425,12 @@ impl<'d> Dispatcher<'d> {
                 self.end(token, going::Why::Drain, Some(LAST_GRACE));
             }
         }
+    }
+
+    /// A transaction of ours ended that began at that time.
+    fn took(&mut self, from_ms: i64) {
+        let ms = self.sys.clock.boot_ms().saturating_sub(from_ms);
+        self.own.transaction(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
     }
 
     /// Whether a drain goes on though every run has ended, or should have.

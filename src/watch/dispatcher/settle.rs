@@ -83,7 +83,7 @@ impl Dispatcher<'_> {
         let Some(going) = self.runs.get(&key) else { return };
         let took_ms = end.as_ref().map(|end| end.took_ms);
         let message = match (going.runner.is_some(), result) {
-            (true, Some(result)) => match self.write(going, result, end.as_ref()) {
+            (true, Some(result)) => match self.timed(key, result, end.as_ref()) {
                 Ok(outcome) => outcome,
                 Err(error) if is_final(error.kind) => error.message,
                 Err(error) => {
@@ -120,6 +120,19 @@ impl Dispatcher<'_> {
             going.tries += 1;
             going.settle_at_ms = Some(at);
         }
+    }
+
+    fn timed(
+        &mut self,
+        key: u64,
+        result: RunResult,
+        end: Option<&RunEnd>,
+    ) -> crate::error::Result<String> {
+        let from = self.sys.clock.boot_ms();
+        let going = self.runs.get(&key);
+        let written = going.map_or(Ok(String::new()), |going| self.write(going, result, end));
+        self.took(from);
+        written
     }
 
     /// Writes an outcome under the run's lease. Gives what that did, in words.

@@ -44,6 +44,7 @@ impl Dispatcher<'_> {
         let limit = self.ctx.settings.watch.max_parallel as usize;
         let limit = limit.saturating_sub(self.others());
         let claimed = runs::start(&self.ctx, &runner, task, limit, &make);
+        self.took(from);
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -241,7 +242,9 @@ impl Dispatcher<'_> {
         let leases: Vec<(Run, Actor)> = keys.iter().filter_map(of).collect();
         let from = self.sys.clock.boot_ms();
         let ttl = self.ctx.settings.leases.ttl;
-        match runs::renew(&self.ctx, &self.who, &leases) {
+        let renewed = runs::renew(&self.ctx, &self.who, &leases);
+        self.took(from);
+        match renewed {
             Ok(gone) => {
                 let deadline =
                     Deadline { machine: self.sys.process.machine(), at_ms: from + ms(ttl) };
@@ -269,7 +272,10 @@ impl Dispatcher<'_> {
 
     /// Takes expired leases back.
     pub(super) fn reap(&mut self) {
-        match runs::reap(&self.ctx, &self.who) {
+        let from = self.sys.clock.boot_ms();
+        let reaped = runs::reap(&self.ctx, &self.who);
+        self.took(from);
+        match reaped {
             Ok(tasks) => {
                 for task in tasks {
                     let message = "its lease had expired".to_owned();

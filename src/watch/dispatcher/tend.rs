@@ -9,6 +9,7 @@ use crate::model::time::Timestamp;
 use crate::store::alerts::Alert;
 use crate::store::snapshot::Snapshot;
 use crate::watch::event::{Event, Kind};
+use crate::watch::metrics::{self, Source, Vitals};
 use crate::watch::monitor::{self, Found, Readings};
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ impl Dispatcher<'_> {
         let changed = self.alerts.sync(sys, layout, now, &found.conditions, &found.evaluated);
         match changed {
             Ok(alerts) => {
+                // What is shown counts them, too.
+                self.dirty |= !alerts.is_empty() && self.listener.is_some();
                 self.notifier.send(&alerts);
                 for alert in alerts {
                     self.told(&alert);
@@ -82,6 +85,37 @@ impl Dispatcher<'_> {
             .next_change
             .map_or(LONGEST, |at| Duration::from_millis(u64::try_from(at.since(now)).unwrap_or(0)));
         if self.watches_the_machine() { next.min(MACHINE) } else { next.min(LONGEST) }
+    }
+
+    /// Shows figures to whoever asks. Cost: a pass over the ledgers, and none where
+    /// nobody can ask.
+    pub(super) fn show_figures(&self, snapshot: &Snapshot<'_>, now: Timestamp) {
+        if self.listener.is_some() {
+            self.exhibit.show(metrics::collect(&Source {
+                settings: &self.ctx.settings,
+                snapshot,
+                past: &self.past,
+                alerts: &self.alerts,
+                now,
+                own: &self.own,
+            }));
+        }
+    }
+
+    /// Shows how the loop is, which comes round again after that time.
+    pub(super) fn show_vitals(&self, sleep: Duration) {
+        if self.listener.is_some() {
+            let now = Timestamp(self.sys.clock.now_ms());
+            let rests = |until: &Option<Timestamp>| until.is_some_and(|until| now < until);
+            let resting = self.failing.iter().filter(|(_, (_, until))| rests(until));
+            self.exhibit.tell(Vitals {
+                blind: self.blind,
+                wakes_by_ms: Some(self.after(sleep)),
+                has_error: self.alerts.has_error(),
+                paused: resting.map(|(runner, _)| runner.clone()).collect(),
+                runs: self.runs.len(),
+            });
+        }
     }
 
     fn told(&mut self, alert: &Alert) {

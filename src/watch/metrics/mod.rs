@@ -15,6 +15,8 @@ pub mod health;
 pub mod histogram;
 mod text;
 
+pub use exhibit::Exhibit;
+pub use health::Vitals;
 pub use text::{CONTENT_TYPE, bound, text};
 
 use crate::model::alert::{Kind, Urgency};
