@@ -84,6 +84,8 @@ const LIFE: &[&str] = &[
     "status",
     "config",
     "doctor",
+    "metrics",
+    "watch --dry-run",
     "check",
     "check --explain duplicate-id",
     "check --accept --as CMD@boss",
