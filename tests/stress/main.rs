@@ -48,3 +48,4 @@ mod support;
 mod swap;
 mod syscalls;
 mod text;
+mod watch;

@@ -1,0 +1,20 @@
+//! `orch watch` under everything that can go wrong with it, the real program and
+//! real commands.
+//!
+//! `crashes` (kills of the watch, and what its end leaves), `heartbeat` (leases
+//! that cannot be renewed), `drain` (signals), `poison` (tasks that fail for
+//! ever), `two_watchers`, `hostile` (text of the ledger near commands), `peers`
+//! (losses that others had), `idle` (what it costs), `injected` (the table of
+//! failures that end without a person). All share `shop`. Nothing is waited for by
+//! the clock: a limit is long, and passes only where something is broken.
+
+mod crashes;
+mod drain;
+mod heartbeat;
+mod hostile;
+mod idle;
+mod injected;
+mod peers;
+mod poison;
+mod shop;
+mod two_watchers;
