@@ -381,7 +381,11 @@ impl Watch {
 
     /// Ends it in the ordinary way.
     #[track_caller]
-    pub fn closes(self) -> Vec<Value> {
+    pub fn closes(mut self) -> Vec<Value> {
+        // Before that it has no ear for signals.
+        if count(self.told(), "watching", "") == 0 {
+            self.event("watching", "");
+        }
         self.signal(Signal::TERM);
         let (exit, told) = self.ends();
         assert_eq!(exit, 0, "{told:#?}");
