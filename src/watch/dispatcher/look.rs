@@ -2,8 +2,9 @@
 //!
 //! Invariant: a look writes nothing.
 
+use super::ends::{LAST_WORDS, Phase};
 use super::turns::Turns;
-use super::{Dispatcher, LONGEST, Phase};
+use super::{Dispatcher, LONGEST, start};
 use crate::error::{ErrorKind, Result};
 use crate::ledger::tasks::RowId;
 use crate::model::field::TaskField;
@@ -71,10 +72,9 @@ impl Dispatcher<'_> {
                 next = next.min(now + 20);
             }
         }
-        if let Phase::Draining(at) = self.phase
-            && self.runs.values().any(|going| going.stop.is_none())
-        {
-            next = next.min(at);
+        if let Phase::Draining(at) = self.phase {
+            let asked = self.runs.values().all(|going| going.stop.is_some());
+            next = next.min(if asked { at + start::ms(LAST_WORDS) } else { at });
         }
         let left = u64::try_from(next.saturating_sub(now)).unwrap_or(0);
         Duration::from_millis(left).min(LONGEST)

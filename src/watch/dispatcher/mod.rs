@@ -14,29 +14,33 @@
 //! still is ended by its keeper in time.
 
 mod adopt;
+mod ends;
 mod going;
+mod hear;
 mod look;
 mod settle;
 mod start;
 mod tend;
 mod turns;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Identity};
 use crate::store::alerts::Alerts;
-use crate::sys::{Heard, Listener, Listening, Signal, Sys};
+use crate::sys::{Listener, Listening, Sys};
 use crate::watch::event::{Event, Kind};
 use crate::watch::metrics::{Exhibit, OwnFigures};
 use crate::watch::notify::Notifier;
 use crate::watch::past::Past;
 use crate::watch::plan::{Action, Due, Mode, Now, Plan};
+use ends::Phase;
 use going::Going;
+use hear::Wake;
 use look::Look;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// What a watch is asked.
@@ -46,33 +50,6 @@ pub struct Request {
     pub once: bool,
     /// Where to serve metrics.
     pub metrics: Option<String>,
-}
-
-/// What wakes the loop.
-#[derive(Debug)]
-enum Wake {
-    /// Files changed, or may have.
-    Files,
-    /// Nothing is heard of files any more.
-    Deaf,
-    /// The keeper of a run ended.
-    Ended(u64),
-    /// A signal reached us.
-    Signal(Signal),
-    /// Somebody who is to be told of alerts cannot be, or was not.
-    Untold(String),
-}
-
-/// Whether, and how, the watch is on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// It works.
-    Open,
-    /// It begins nothing new, and ends with its runs.
-    Closing,
-    /// The same, and at a time its runs are ended: milliseconds since the start
-    /// of the machine.
-    Draining(i64),
 }
 
 /// A watch at work.
@@ -131,20 +108,8 @@ impl std::fmt::Debug for Dispatcher<'_> {
     }
 }
 
-/// How long the rest of a burst of file events is waited for: editors write in
-/// several steps.
-const SETTLE: Duration = Duration::from_millis(10);
-/// How long a watch that ends by itself tries to tell of alerts.
-const NO_HURRY: Duration = Duration::from_secs(30);
 /// How many kinds of trouble are remembered as told.
 const MOST_SAID: usize = 32;
-/// How long the end of a drain waits for a ledger that cannot be written: what is
-/// not settled then is the next watch's.
-const LAST_WORDS: Duration = Duration::from_secs(10);
-/// The most events that are taken at once.
-const BURST: u32 = 64;
-/// How long a run has between SIGTERM and SIGKILL when the watch itself ends.
-const LAST_GRACE: Duration = Duration::from_secs(1);
 /// The longest sleep: alerts and leftovers of other watches are looked at so often.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -247,21 +212,6 @@ impl<'d> Dispatcher<'d> {
         Ok(self.look(true)?.plan)
     }
 
-    /// Lets everybody be told of alerts: a watch that ends by itself has time for
-    /// it, one that was asked to end has little.
-    fn let_all_be_told(&mut self) {
-        let from = self.sys.clock.boot_ms();
-        let has_time = |from: i64, now: i64| now < from.saturating_add(start::ms(NO_HURRY));
-        while !matches!(self.phase, Phase::Draining(_))
-            && has_time(from, self.sys.clock.boot_ms())
-            && !self.notifier.wait(SETTLE)
-        {
-            let _ = self.hear(SETTLE);
-        }
-        self.notifier.drain(LAST_WORDS);
-        let _ = self.hear(Duration::ZERO);
-    }
-
     /// Looks, plans and acts. Gives how long nothing changes by itself.
     fn turn(&mut self, files: bool) -> Duration {
         if !self.is_time_to_look(files) {
@@ -322,122 +272,10 @@ impl<'d> Dispatcher<'d> {
         }
     }
 
-    /// Hears of files, signals and ended runs.
-    fn listen(&mut self) -> Result<()> {
-        let wake = self.wakes.0.clone();
-        let signals = self.sys.process.on_signal(Box::new(move |signal| {
-            let _ = wake.send(Wake::Signal(signal));
-        }));
-        signals.map_err(|e| {
-            Error::new(ErrorKind::Failed, format!("cannot listen for signals: {e}"))
-        })?;
-        self.listen_to_files();
-        Ok(())
-    }
-
-    fn listen_to_files(&mut self) {
-        let wake = self.wakes.0.clone();
-        let layout = &self.ctx.layout;
-        let dirs = [layout.orch_dir(), layout.state_dir()];
-        let heard = Box::new(move |heard: Heard| {
-            let _ = wake.send(match heard {
-                Heard::Changed(_) => Wake::Files,
-                Heard::Lost => Wake::Deaf,
-            });
-        });
-        let listening = self.sys.events.watch(&dirs, heard);
-        self.hears = listening.is_ok();
-        self.listening = listening.ok();
-    }
-
-    /// Waits, and takes everything that came.
-    fn hear(&mut self, at_most: Duration) -> HeardSo {
-        let mut so = HeardSo::default();
-        let mut wait = at_most;
-        let mut heard = 0;
-        loop {
-            // Somebody who writes all the time must not keep us from looking.
-            if heard > BURST {
-                return so;
-            }
-            heard += 1;
-            match self.wakes.1.recv_timeout(wait) {
-                Ok(Wake::Files) => {
-                    so.files = true;
-                    wait = SETTLE;
-                }
-                Ok(Wake::Deaf) => {
-                    self.listen_to_files();
-                    so.files = true;
-                    wait = SETTLE;
-                }
-                Ok(Wake::Untold(message)) => {
-                    self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
-                    wait = Duration::ZERO;
-                }
-                Ok(Wake::Ended(token)) => {
-                    so.ended.push(token);
-                    wait = Duration::ZERO;
-                }
-                Ok(Wake::Signal(signal)) => {
-                    self.signalled(signal);
-                    so.files = true;
-                    wait = Duration::ZERO;
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return so,
-            }
-        }
-    }
-
-    fn signalled(&mut self, signal: Signal) {
-        match (signal, self.phase) {
-            (Signal::Hangup, _) => self.dirty = true,
-            (_, Phase::Open | Phase::Closing) => {
-                self.dirty = true;
-                let grace = self.ctx.settings.watch.grace;
-                self.phase = Phase::Draining(self.after(grace));
-                let message = format!(
-                    "nothing new is started; runs going on: {}, with {} to end",
-                    self.runs.len(),
-                    crate::model::duration::format(grace)
-                );
-                self.tell(Event { kind: Kind::Draining, message, ..Event::default() });
-            }
-            // Once more: now.
-            (_, Phase::Draining(_)) => {
-                self.phase = Phase::Draining(self.sys.clock.boot_ms());
-                let tokens: Vec<u64> = self.runs.keys().copied().collect();
-                for token in tokens {
-                    self.end(token, going::Why::Drain, Some(Duration::ZERO));
-                }
-            }
-        }
-    }
-
-    /// Ends what goes on when the time of a drain is over.
-    fn end_in_time(&mut self) {
-        let now = self.sys.clock.boot_ms();
-        if let Phase::Draining(at) = self.phase
-            && at <= now
-        {
-            let tokens: Vec<u64> = self.runs.keys().copied().collect();
-            for token in tokens {
-                self.end(token, going::Why::Drain, Some(LAST_GRACE));
-            }
-        }
-    }
-
     /// A transaction of ours ended that began at that time.
     fn took(&mut self, from_ms: i64) {
         let ms = self.sys.clock.boot_ms().saturating_sub(from_ms);
         self.own.transaction(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
-    }
-
-    /// Whether a drain goes on though every run has ended, or should have.
-    fn has_waited_enough(&self) -> bool {
-        let now = self.sys.clock.boot_ms();
-        let past = |at: i64| at.saturating_add(start::ms(LAST_WORDS)) <= now;
-        matches!(self.phase, Phase::Draining(at) if past(at))
     }
 
     fn mode(&self) -> Mode {
@@ -470,11 +308,4 @@ impl<'d> Dispatcher<'d> {
             self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
         }
     }
-}
-
-/// What was heard at once.
-#[derive(Debug, Default)]
-struct HeardSo {
-    files: bool,
-    ended: Vec<u64>,
 }

@@ -1,7 +1,8 @@
 //! Beginning runs, keeping their leases, taking expired ones back.
 
+use super::Dispatcher;
 use super::going::Going;
-use super::{Dispatcher, Wake};
+use super::hear::Wake;
 use crate::error::{ErrorKind, Result};
 use crate::model::actor::Actor;
 use crate::model::time::Timestamp;

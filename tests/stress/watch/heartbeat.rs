@@ -75,7 +75,10 @@ fn t21_a_watch_that_is_stopped_past_its_leases_changes_nothing_when_it_goes_on()
         watch.closes();
         let journal = shop.journal();
         for id in &ids {
-            assert_eq!((shop.state(id), shop.cell(id, "lock_owner")), ("DOING".into(), "WORK@other".into()));
+            assert_eq!(
+                (shop.state(id), shop.cell(id, "lock_owner")),
+                ("DOING".into(), "WORK@other".into())
+            );
             let done = journal.iter().any(|e| e["task"] == **id && e["command"] == "submit");
             assert!(!done, "{id}: a stale end was taken");
         }
@@ -114,7 +117,8 @@ fn t57_a_lock_that_others_hold_starves_the_heartbeat() {
     shop.until_state("T-1", "REVIEW");
     let journal = shop.journal();
     let of = |e: &&serde_json::Value| e["run"]["token"].to_string() == token;
-    let ends: Vec<_> = journal.iter().filter(of).filter_map(|e| e["run"]["result"].as_str()).collect();
+    let ends: Vec<_> =
+        journal.iter().filter(of).filter_map(|e| e["run"]["result"].as_str()).collect();
     assert!(ends.iter().all(|end| *end == "lost"), "{ends:?}");
     assert_eq!(claims(&journal, "T-1"), 2);
     watch.closes();

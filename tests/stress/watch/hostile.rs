@@ -39,7 +39,9 @@ const IDS: [&str; 8] =
 fn rows(shop: &Shop) -> String {
     let mut rows = String::new();
     for (n, text) in texts(shop).iter().enumerate() {
-        rows.push_str(&format!("| T-{n} | {text} | READY | - | - | - | - | - | {text} | {text} |\n"));
+        rows.push_str(&format!(
+            "| T-{n} | {text} | READY | - | - | - | - | - | {text} | {text} |\n"
+        ));
     }
     for id in IDS {
         rows.push_str(&format!("| {id} | a title | READY | WORK | - | - | - | - | - | - |\n"));

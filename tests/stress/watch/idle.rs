@@ -15,7 +15,8 @@ fn a_watch_of_a_thousand_rows_that_has_nothing_to_do_costs_nothing() {
     let shop = Shop::new("", &runner("exit 0", "", ""));
     fs::write(shop.ground.tasks(), rows).unwrap();
     // A journal, an approval and a lease make it a workspace in use.
-    for line in ["ready T-0001 --as CMD@eve", "claim T-0001 --as WORK@ada", "request T-0001 --op x"] {
+    for line in ["ready T-0001 --as CMD@eve", "claim T-0001 --as WORK@ada", "request T-0001 --op x"]
+    {
         let _ = shop.ground.run(line);
     }
     let mut watch = shop.watch();
@@ -37,7 +38,10 @@ fn a_watch_of_a_thousand_rows_that_has_nothing_to_do_costs_nothing() {
     let ticks = process.ticks() - before;
     let share = ticks as f64 / (time.elapsed().as_secs_f64() * 100.0) * 100.0;
     let resident = process.resident();
-    say("idle", format_args!("{share:.2} % of a processor in {seconds} s, {resident} KiB resident"));
+    say(
+        "idle",
+        format_args!("{share:.2} % of a processor in {seconds} s, {resident} KiB resident"),
+    );
     // A hundredth of a second is the unit in which it is counted.
     let most = if is_shipped() { 1 + seconds / 5 } else { 10 * seconds };
     assert!(ticks <= most, "{ticks} hundredths of a second in {seconds} s");
@@ -63,7 +67,10 @@ fn a_hand_edit_is_a_running_command_at_once() {
     let mut times = Vec::new();
     for n in 1..=31 {
         // As an editor does it: on top of what is there now, by another file.
-        let text = shop.ground.text().replace(&row(&format!("T-{n}"), "Task", "PLAN"), &row(&format!("T-{n}"), "Task", "READY"));
+        let text = shop.ground.text().replace(
+            &row(&format!("T-{n}"), "Task", "PLAN"),
+            &row(&format!("T-{n}"), "Task", "READY"),
+        );
         let beside = shop.ground.state().join("TASKS.md.new");
         fs::write(&beside, text).unwrap();
         let time = Stopwatch::start();

@@ -160,7 +160,8 @@ fn injected_failures_end_as_they_should() {
     for row in &rows {
         let Row { kind, injected, right, to_people, wrong, took } = row;
         let wrong = wrong.len();
-        let line = format!("{kind:<20} {injected:>8} {right:>6} {to_people:>9} {wrong:>6} {took:>6.1?}");
+        let line =
+            format!("{kind:<20} {injected:>8} {right:>6} {to_people:>9} {wrong:>6} {took:>6.1?}");
         say("injected", line);
     }
     let share = right as f64 * 100.0 / all as f64;
