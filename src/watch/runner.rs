@@ -146,7 +146,7 @@ mod tests {
             actor: "WORK@r".into(),
             token: 7,
             attempt: 2,
-            ttl: Duration::from_mins(1),
+            left: Duration::from_mins(1),
         }
     }
 

@@ -136,7 +136,13 @@ pub fn lives(ctx: &Context, task: &str) -> bool {
     let Some(mirrored) = mirror::read(sys, &ctx.layout, task) else { return false };
     let dir = RunDir::of(&ctx.layout, task, mirrored.token);
     let Ok(Some(record)) = dir.read_record(sys) else { return false };
-    let Ok(Some(file)) = dir.read_process(sys) else { return false };
+    if record.host != sys.env.host() || matches!(dir.read_end(sys), Ok(Some(_))) {
+        return false;
+    }
+    let Ok(Some(file)) = dir.read_process(sys) else {
+        // Claimed, and its keeper is about to begin: whoever began it holds the lock.
+        return !dir.is_settled(sys) && matches!(dir.lock(sys), Ok(None));
+    };
     let limit = record.timeout_ms.saturating_add(record.grace_ms);
     let (here, now) = (sys.process.machine(), sys.clock.boot_ms());
     let is_there = |process: &Process| {
@@ -145,8 +151,7 @@ pub fn lives(ctx: &Context, task: &str) -> bool {
             && sys.process.started(process.pid) == Some(process.start)
             && u64::try_from(age).unwrap_or(0) < limit
     };
-    record.host == sys.env.host()
-        && (is_there(&file.keeper) || file.command.as_ref().is_some_and(is_there))
+    is_there(&file.keeper) || file.command.as_ref().is_some_and(is_there)
 }
 
 /// Why a free task is not run again now.

@@ -50,8 +50,8 @@ pub struct Claimed {
     pub token: u64,
     /// Which attempt this is.
     pub attempt: u32,
-    /// How long the lease lasts unless it is renewed.
-    pub ttl: Duration,
+    /// How long the lease lasts from its claim, unless it is renewed.
+    pub left: Duration,
 }
 
 /// What the end of a run does to its task.
@@ -148,7 +148,7 @@ pub fn start(
         let attempt = may_start(ctx, snapshot, &who, runner, task, max_parallel, now)?;
         let request = claim::Request { ids: vec![task.to_owned()], ..claim::Request::default() };
         let mut decision = claim::claim(ctx, snapshot, &who, &request, now)?;
-        let Some(Grant { token: Some(token), ttl_secs, .. }) = decision.outcome.lease else {
+        let Some(Grant { token: Some(token), expires_at, .. }) = decision.outcome.lease else {
             return Err(Error::new(ErrorKind::Held, format!("`{task}` is held already")));
         };
         decision.run = Some(RunMark {
@@ -170,7 +170,8 @@ pub fn start(
             actor: who.actor.to_string(),
             token,
             attempt,
-            ttl: Duration::from_secs(ttl_secs),
+            // The cell has whole seconds: it may be less than was asked for.
+            left: left(expires_at, now),
         };
         made(&run)?;
         claimed.replace(Some(run));
@@ -212,17 +213,31 @@ fn may_start(
     }
 }
 
+/// What came of a renewal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// The runs whose leases are gone, by their tokens.
+    pub gone: Vec<u64>,
+    /// How long the others last from the renewal.
+    pub left: Duration,
+}
+
+/// From a moment to the end of a lease.
+fn left(end: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(end.since(now)).unwrap_or(0))
+}
+
 /// Renews the leases of runs in one operation, in the name of whoever watches.
-/// Gives those that were not: their leases are gone.
 ///
 /// # Errors
 /// What [`change::run`] says: nothing was renewed then.
-pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Vec<u64>> {
+pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Renewed> {
     let change =
         Change { command: "renew", who: who.clone(), note: None, dry_run: false, op_id: None };
-    let gone = RefCell::new(Vec::new());
+    let renewed = RefCell::new(Renewed::default());
     let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
-        gone.borrow_mut().clear();
+        let ends = now.whole_seconds().plus(ctx.settings.leases.ttl).ceil_seconds();
+        renewed.replace(Renewed { gone: Vec::new(), left: left(ends, now) });
         let mut decision = Decision::new(Outcome::default());
         for (run, actor) in runs {
             let holder = Identity {
@@ -232,7 +247,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Vec
                 run: Some(run.clone()),
             };
             if !is_held(ctx, snapshot, &holder)? {
-                gone.borrow_mut().push(run.token);
+                renewed.borrow_mut().gone.push(run.token);
                 continue;
             }
             let case = Case::of(snapshot, &run.task)?;
@@ -242,7 +257,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Vec
         Ok(decision)
     };
     carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
-    Ok(gone.into_inner())
+    Ok(renewed.into_inner())
 }
 
 fn renew_one(

@@ -33,6 +33,9 @@ pub(super) struct Going {
     pub stop: Option<Why>,
     /// Whether it has heard of that.
     pub told: bool,
+    /// When its keeper must have ended, by the clock that does not jump: one that
+    /// stands still is not waited for.
+    pub must_end_ms: i64,
     /// Whether its keeper has ended.
     pub ended: bool,
     /// When to write its outcome, where that failed before.
@@ -46,6 +49,9 @@ impl std::fmt::Debug for Going {
         f.debug_struct("Going").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// How much longer than it may take a keeper is given to come to its end.
+pub(super) const SLACK: Duration = Duration::from_secs(5);
 
 /// Why a run is ended by the watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,13 +122,30 @@ impl Dispatcher<'_> {
         let Some(going) = self.runs.get_mut(&key) else { return };
         let given = going.runner.as_ref().map_or(self.ctx.settings.watch.grace, |r| r.grace);
         let grace = grace.unwrap_or(given);
+        let until = self.after(grace.saturating_add(SLACK));
+        let Some(going) = self.runs.get_mut(&key) else { return };
+        going.must_end_ms = going.must_end_ms.min(until);
         let kill_after_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         let stop = Stop { why: why.word().to_owned(), kill_after_ms };
         // Best effort: without it the keeper ends the run by its runner's grace.
         let _ = going.dir.write_stop(&self.sys, &stop);
-        going.told = signal(&self.sys, &going.dir);
+        going.told = signal(&self.sys, &going.dir, Signal::Terminate);
         if now {
-            signal(&self.sys, &going.dir);
+            signal(&self.sys, &going.dir, Signal::Terminate);
+        }
+    }
+
+    /// Ends keepers that should have ended long ago, and what they kept.
+    pub(super) fn end_stuck(&mut self) {
+        let now = self.sys.clock.boot_ms();
+        for going in self.runs.values_mut() {
+            if going.ended || now < going.must_end_ms {
+                continue;
+            }
+            // Once more if even that is not heard of.
+            going.must_end_ms = now.saturating_add(super::start::ms(SLACK));
+            signal(&self.sys, &going.dir, Signal::Kill);
+            super::settle::end_rests(&self.sys, &going.dir, &going.name, going.token());
         }
     }
 
@@ -130,21 +153,21 @@ impl Dispatcher<'_> {
     pub(super) fn end_again(&mut self) {
         for going in self.runs.values_mut() {
             if going.stop.is_some() && !going.told && !going.ended {
-                going.told = signal(&self.sys, &going.dir);
+                going.told = signal(&self.sys, &going.dir, Signal::Terminate);
             }
         }
     }
 }
 
 /// Signals the keeper of a run; false where it has not yet said who it is.
-fn signal(sys: &crate::sys::Sys, dir: &RunDir) -> bool {
+fn signal(sys: &crate::sys::Sys, dir: &RunDir, which: Signal) -> bool {
     let Ok(Some(file)) = dir.read_process(sys) else { return false };
     let keeper = file.keeper;
     if keeper.machine != sys.process.machine() {
         return true;
     }
     if let Ok(Some(mut process)) = sys.process.attach(keeper.pid, keeper.start) {
-        let _ = process.signal(Signal::Terminate);
+        let _ = process.signal(which);
     }
     true
 }

@@ -68,6 +68,9 @@ impl Dispatcher<'_> {
         let mut next = self.look_at_ms.min(self.poll_at_ms);
         for going in self.runs.values() {
             next = next.min(going.settle_at_ms.unwrap_or(i64::MAX));
+            if !going.ended {
+                next = next.min(going.must_end_ms);
+            }
             if going.stop.is_some() && !going.told && !going.ended {
                 next = next.min(now + 20);
             }

@@ -68,6 +68,9 @@ pub struct Dispatcher<'d> {
     said: Vec<String>,
     /// Looks that failed in a row.
     blind: u32,
+    /// Actions that failed in a row, and until when none is tried again.
+    stumbles: u32,
+    rests_until_ms: i64,
     hears: bool,
     wakes: (Sender<Wake>, Receiver<Wake>),
     tell: &'d mut dyn FnMut(&Event),
@@ -147,6 +150,8 @@ impl<'d> Dispatcher<'d> {
             failing: BTreeMap::new(),
             said: Vec::new(),
             blind: 0,
+            stumbles: 0,
+            rests_until_ms: i64::MIN,
             hears: false,
             wakes,
             tell,
@@ -191,6 +196,7 @@ impl<'d> Dispatcher<'d> {
             }
             self.settle_due();
             self.end_again();
+            self.end_stuck();
             sleep = self.turn(heard.files);
             self.show_vitals(sleep);
             self.end_in_time();
@@ -228,9 +234,8 @@ impl<'d> Dispatcher<'d> {
                 let tend = self.alert(&found);
                 let reaps = plan.actions.contains(&Action::Reap);
                 let sleep = plan.sleep.unwrap_or(LONGEST).min(tend);
-                self.dirty = !plan.actions.is_empty();
                 self.look_at_ms = self.after(sleep);
-                self.act(plan);
+                self.dirty |= self.act(plan);
                 self.take_turns(turns);
                 self.recover_others();
                 if self.request.once
@@ -260,16 +265,51 @@ impl<'d> Dispatcher<'d> {
         }
     }
 
-    fn act(&mut self, plan: Plan) {
+    /// Acts, and says whether something came of it. What fails is not tried again
+    /// at once: the reason may last.
+    fn act(&mut self, plan: Plan) -> bool {
+        let mut done = false;
+        let rests = self.sys.clock.boot_ms() < self.rests_until_ms;
         for action in plan.actions {
-            match action {
+            let came = match action {
+                Action::End(token) => {
+                    self.end(token, going::Why::Gone, None);
+                    Ok(true)
+                }
+                Action::Renew(tokens) => {
+                    self.renew(&tokens);
+                    Ok(true)
+                }
+                Action::Reap | Action::Schedule(_) | Action::Start { .. } if rests => {
+                    self.look_at_ms = self.look_at_ms.min(self.rests_until_ms);
+                    continue;
+                }
                 Action::Reap => self.reap(),
-                Action::End(token) => self.end(token, going::Why::Gone, None),
-                Action::Renew(tokens) => self.renew(&tokens),
                 Action::Schedule(due) => self.start_schedule(&due),
                 Action::Start { task, runner } => self.start(&task, runner),
+            };
+            match came {
+                Ok(came) => done |= came,
+                Err(error) => {
+                    self.stumble(&error);
+                    return done;
+                }
             }
         }
+        if done && !rests && self.stumbles > 0 {
+            self.stumbles = 0;
+            self.said.clear();
+        }
+        done
+    }
+
+    /// Tells of an action that failed, and lets some time pass before the next.
+    fn stumble(&mut self, error: &Error) {
+        self.trouble(error);
+        let pause = self.ctx.settings.watch.poll.saturating_mul(1 << self.stumbles.min(5));
+        self.stumbles += 1;
+        self.rests_until_ms = self.after(pause.min(LONGEST));
+        self.look_at_ms = self.look_at_ms.min(self.rests_until_ms);
     }
 
     /// A transaction of ours ended that began at that time.
@@ -300,11 +340,13 @@ impl<'d> Dispatcher<'d> {
     /// Tells of trouble once for as long as it is the same.
     fn trouble(&mut self, error: &Error) {
         let message = error.to_string();
-        if !self.said.contains(&message) {
+        // The same but for a number, such as a token, is the same.
+        let kind = message.split(|c: char| c.is_ascii_digit()).collect::<String>();
+        if !self.said.contains(&kind) {
             if self.said.len() == MOST_SAID {
                 self.said.remove(0);
             }
-            self.said.push(message.clone());
+            self.said.push(kind);
             self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
         }
     }

@@ -1,14 +1,14 @@
 //! Beginning runs, keeping their leases, taking expired ones back.
 
 use super::Dispatcher;
-use super::going::Going;
+use super::going::{Going, SLACK};
 use super::hear::Wake;
 use crate::error::{ErrorKind, Result};
 use crate::model::actor::Actor;
 use crate::model::time::Timestamp;
 use crate::services::config::Runner;
 use crate::services::context::{Identity, Run};
-use crate::services::runs::{self, Claimed};
+use crate::services::runs::{self, Claimed, Renewed};
 use crate::store::runs::{Deadline, Record, RunDir};
 use crate::sys::{Child, LockFile, Own};
 use crate::watch::event::{Event, Kind};
@@ -30,8 +30,10 @@ type Made = (RunDir, Box<dyn LockFile>, Vec<(OsString, OsString)>);
 
 impl Dispatcher<'_> {
     /// Claims a task and starts its command.
-    pub(super) fn start(&mut self, task: &str, index: usize) {
-        let Some(runner) = self.ctx.settings.watch.runners.get(index).cloned() else { return };
+    pub(super) fn start(&mut self, task: &str, index: usize) -> Result<bool> {
+        let Some(runner) = self.ctx.settings.watch.runners.get(index).cloned() else {
+            return Ok(false);
+        };
         let made: RefCell<Option<Made>> = RefCell::new(None);
         let from = self.sys.clock.boot_ms();
         let make = |claimed: &Claimed| {
@@ -42,9 +44,9 @@ impl Dispatcher<'_> {
             made.replace(Some(self.make(&runner, claimed)?));
             Ok(())
         };
-        let limit = self.ctx.settings.watch.max_parallel as usize;
-        let limit = limit.saturating_sub(self.others());
-        let claimed = runs::start(&self.ctx, &runner, task, limit, &make);
+        let room = self.ctx.settings.watch.max_parallel as usize;
+        let room = room.saturating_sub(self.others());
+        let claimed = runs::start(&self.ctx, &runner, task, room, &make);
         self.took(from);
         let claimed = match claimed {
             Ok(claimed) => claimed,
@@ -54,16 +56,14 @@ impl Dispatcher<'_> {
                 }
                 // Somebody was quicker, or it is not to be run any more: the next
                 // look says so too.
-                if !is_no(error.kind) {
-                    self.trouble(&error);
-                }
-                return;
+                return if is_no(error.kind) { Ok(false) } else { Err(error) };
             }
         };
-        let Some((dir, ours, env)) = made.take() else { return };
+        let Some((dir, ours, env)) = made.take() else { return Ok(false) };
         let run = Run { task: claimed.task.clone(), token: claimed.token };
-        let Ok(who) = runs::identity(&runner, Some(run)) else { return };
+        let who = runs::identity(&runner, Some(run))?;
         let key = claimed.token;
+        let limit = runner.timeout.saturating_add(runner.grace).saturating_add(SLACK);
         let mut going = Going {
             name: claimed.task.clone(),
             runner: Some(runner),
@@ -73,15 +73,16 @@ impl Dispatcher<'_> {
             _ours: ours,
             adopted: false,
             is_held: true,
-            renew_at_ms: from + ms(claimed.ttl / RENEW),
+            renew_at_ms: from + ms(claimed.left / RENEW),
             stop: None,
             told: false,
+            must_end_ms: from + ms(limit),
             ended: false,
             settle_at_ms: None,
             tries: 0,
         };
         let deadline =
-            Deadline { machine: self.sys.process.machine(), at_ms: from + ms(claimed.ttl) };
+            Deadline { machine: self.sys.process.machine(), at_ms: from + ms(claimed.left) };
         let spawned = going
             .dir
             .write_deadline(&self.sys, &deadline)
@@ -103,6 +104,7 @@ impl Dispatcher<'_> {
                 self.ended(key);
             }
         }
+        Ok(true)
     }
 
     /// Runs of this watch that hold no lease and yet take a place.
@@ -141,17 +143,16 @@ impl Dispatcher<'_> {
     }
 
     /// Runs the command of a schedule whose due time was taken.
-    pub(super) fn start_schedule(&mut self, due: &Due) {
+    pub(super) fn start_schedule(&mut self, due: &Due) -> Result<bool> {
         let schedules = &self.ctx.settings.watch.schedules;
-        let Some(schedule) = schedules.iter().find(|s| s.name == due.name).cloned() else { return };
+        let schedule = schedules.iter().find(|s| s.name == due.name).cloned();
         self.queued.retain(|queued| queued != due);
+        let Some(schedule) = schedule else { return Ok(false) };
         self.schedules_run += 1;
         // No token has this bit: those are milliseconds.
         let key = (1 << 63) | self.schedules_run;
-        let begun = self.begin_schedule(&schedule.run, due, key);
-        if let Err(error) = begun {
-            self.trouble(&error);
-        }
+        self.begin_schedule(&schedule.run, due, key)?;
+        Ok(true)
     }
 
     fn begin_schedule(&mut self, run: &[String], due: &Due, key: u64) -> Result<()> {
@@ -190,6 +191,7 @@ impl Dispatcher<'_> {
             renew_at_ms: i64::MAX,
             stop: None,
             told: false,
+            must_end_ms: self.after(SCHEDULE_LIMIT.saturating_add(self.ctx.settings.watch.grace)),
             ended: false,
             settle_at_ms: None,
             tries: 0,
@@ -246,13 +248,13 @@ impl Dispatcher<'_> {
         let renewed = runs::renew(&self.ctx, &self.who, &leases);
         self.took(from);
         match renewed {
-            Ok(gone) => {
+            Ok(Renewed { gone, left }) => {
                 let deadline =
-                    Deadline { machine: self.sys.process.machine(), at_ms: from + ms(ttl) };
+                    Deadline { machine: self.sys.process.machine(), at_ms: from + ms(left) };
                 for key in keys {
                     let Some(going) = self.runs.get_mut(key) else { continue };
                     going.is_held = !gone.contains(key);
-                    going.renew_at_ms = from + ms(ttl / RENEW);
+                    going.renew_at_ms = from + ms(left / RENEW);
                     if going.is_held {
                         // Without it the keeper ends the run in time.
                         let _ = going.dir.write_deadline(&self.sys, &deadline);
@@ -272,20 +274,17 @@ impl Dispatcher<'_> {
     }
 
     /// Takes expired leases back.
-    pub(super) fn reap(&mut self) {
+    pub(super) fn reap(&mut self) -> Result<bool> {
         let from = self.sys.clock.boot_ms();
         let reaped = runs::reap(&self.ctx, &self.who);
         self.took(from);
-        match reaped {
-            Ok(tasks) => {
-                for task in tasks {
-                    let message = "its lease had expired".to_owned();
-                    let task = Some(task);
-                    self.tell(Event { kind: Kind::Reaped, task, message, ..Event::default() });
-                }
-            }
-            Err(error) => self.trouble(&error),
+        let reaped = reaped?;
+        for task in &reaped {
+            let message = "its lease had expired".to_owned();
+            let task = Some(task.clone());
+            self.tell(Event { kind: Kind::Reaped, task, message, ..Event::default() });
         }
+        Ok(!reaped.is_empty())
     }
 
     pub(super) fn now_ms(&self) -> i64 {
