@@ -5,7 +5,9 @@ use std::fs;
 use std::time::Duration;
 
 use super::shop::{Shop, claims, ready, results, runner, until};
-use crate::support::{Dice, Stopwatch, is_shipped, pause, say, scale};
+use crate::support::ground::program;
+use crate::support::strace::works;
+use crate::support::{Cases, Dice, Stopwatch, is_shipped, pause, say, scale};
 
 #[test]
 fn t17_a_killed_watch_leaves_no_lock_to_its_children() {
@@ -80,6 +82,103 @@ fn t50_killed_at_any_moment_it_loses_and_repeats_nothing() {
     alone(&shop.lines("runs"), 8);
     let took = time.elapsed();
     say("T50", format_args!("{kills} kills, {tasks} tasks, {lost} runs lost, {took:.1?}"));
+}
+
+/// The calls of a watch's only acting thread that change something; its keepers are
+/// not touched.
+const CALLS: [&str; 16] = [
+    "write",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "flock",
+    "mkdir",
+    "mkdirat",
+    "clone3",
+    "fchmod",
+    "ftruncate",
+];
+
+/// `watch --once` under strace, without what it starts.
+fn traced(shop: &Shop, options: &[&str]) -> String {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let words = ["-qq", "-e", "signal=none", "-o", log.path().to_str().unwrap()];
+    let mut command = shop.ground.tool("strace", &[&words[..], options].concat());
+    command.args([program().as_str(), "watch", "--once"]).output().unwrap();
+    fs::read_to_string(log.path()).unwrap()
+}
+
+#[test]
+fn t50_killed_at_any_call_it_loses_and_repeats_nothing() {
+    if !works("T50") {
+        return;
+    }
+    let script = "echo b $ORCH_TASK_ID $ORCH_LEASE_TOKEN >>runs; sleep 0.05
+        echo e $ORCH_TASK_ID $ORCH_LEASE_TOKEN >>runs";
+    let fresh = || Shop::new(&ready(1), &runner(script, "retries: {max: 3, backoff: 1ms}", ""));
+    let log = traced(&fresh(), &["-e", &format!("trace={}", CALLS.join(","))]);
+    let mut points: Vec<(&str, usize)> = Vec::new();
+    for name in CALLS {
+        let times = log.lines().filter(|line| line.starts_with(&format!("{name}("))).count();
+        points.extend((1..=times).map(|nth| (name, nth)));
+    }
+    let all = points.len();
+    assert!(all > 40, "{log}");
+    // At the usual size a part will do.
+    let mut dice = Dice::new("T50");
+    while points.len() > 20 * scale() {
+        points.swap_remove(dice.below(points.len()));
+    }
+    let (mut again, mut cases) = (0, Cases::new("T50"));
+    for (name, nth) in &points {
+        cases.judge(|| {
+            let at = format!("{name} {nth}");
+            let shop = fresh();
+            let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
+            traced(&shop, &["-e", &format!("trace={name}"), "-e", &inject]);
+            let mut tries = 0;
+            while shop.state("T-1") != "REVIEW" {
+                tries += 1;
+                assert!(tries <= 4, "{at}: {}: {:?}", shop.state("T-1"), shop.journal());
+                shop.once();
+            }
+            shop.once();
+            alone(&shop.lines("runs"), 1);
+            let claims = claims(&shop.journal(), "T-1");
+            let results = results(&shop.journal(), "T-1");
+            assert_eq!(shop.lines("runs").len(), 2, "{at}: {results:?}");
+            assert!(claims == 1 || results == ["lost", "ok"], "{at}: {results:?}");
+            again += claims - 1;
+            shop.is_sound();
+        });
+    }
+    cases.finish();
+    let points = points.len();
+    say("T50", format_args!("killed at {points} of {all} calls: {again} runs lost, none repeated"));
+}
+
+#[test]
+fn t50_what_a_killed_watch_left_in_the_folders_of_runs_is_cleared() {
+    let shop = Shop::new(&ready(1), &runner("exit 0", "", ""));
+    shop.once();
+    let run = shop.runs("T-1").remove(0);
+    fs::write(run.join(".settled.orch-0123456789abcdef"), "").unwrap();
+    // Killed inside of a claim that was never committed.
+    let never = shop.path("ORCH/runs/T-1/1700000000000");
+    fs::create_dir(&never).unwrap();
+    fs::write(never.join("watch.lock"), "").unwrap();
+    fs::write(never.join(".run.json.orch-0123456789abcdef"), "{").unwrap();
+    for _ in 0..2 {
+        shop.once();
+    }
+    let left = shop.ground.temporaries();
+    assert!(left.is_empty() && !never.exists(), "{left:?}, {}", never.exists());
 }
 
 /// Of lines `b TASK TOKEN` and `e TASK TOKEN` in the order of time: no task runs

@@ -1,18 +1,18 @@
-//! A workspace with watches in it: starting them, hearing what they tell, waiting
-//! for what they do, and nothing left of them afterwards.
+//! A workspace with watches in it: starting them (`handle`), waiting for what they
+//! do, judging it, and nothing left of their runs (`processes`) afterwards.
 
 use std::collections::BTreeMap;
 use std::fs::{self, read_to_string};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::ground::{Ground, HEAD, Ran, clean, number, program, row};
+pub use super::handle::{Watch, count};
+use super::processes::with_variable;
+pub use super::processes::{Process, started};
+use crate::support::ground::{Ground, HEAD, Ran, clean, program, row};
 use crate::support::judge::{chain, unbroken};
 use crate::support::{Stopwatch, pause};
 
@@ -22,22 +22,7 @@ pub const LONG: Duration = Duration::from_mins(2);
 /// A workspace whose runs are all ended when it is dropped.
 pub struct Shop {
     pub ground: Ground,
-    _dir: Option<tempfile::TempDir>,
-}
-
-/// A watch that was started.
-pub struct Watch {
-    child: Child,
-    start: Option<u64>,
-    lines: Receiver<Value>,
-    told: Vec<Value>,
-}
-
-/// A process, and not another one that got its number later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Process {
-    pub pid: u32,
-    pub start: u64,
+    dir: Option<tempfile::TempDir>,
 }
 
 /// A runner `r` of a shell script, with further settings of it and of `watch:`.
@@ -61,7 +46,7 @@ impl Shop {
         let dir = memory.or_else(|_| tempfile::tempdir()).unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
         let mut shop = Self::on(&root, rows, settings);
-        shop._dir = Some(dir);
+        shop.dir = Some(dir);
         shop
     }
 
@@ -69,7 +54,7 @@ impl Shop {
     pub fn on(root: &Path, rows: &str, settings: &str) -> Self {
         let ground = Ground::on(root, &format!("{HEAD}{rows}"));
         ground.settings(settings);
-        Self { ground, _dir: None }
+        Self { ground, dir: None }
     }
 
     pub fn watch(&self) -> Watch {
@@ -78,18 +63,7 @@ impl Shop {
 
     /// A watch by these words: under a tool, or with other options.
     pub fn watch_with(&self, words: &[&str]) -> Watch {
-        let mut command = self.ground.tool(words[0], &words[1..]);
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let (give, lines) = channel();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                let _ = give.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
-            }
-        });
-        let start = started(child.id());
-        Watch { child, start, lines, told: Vec::new() }
+        Watch::start(self.ground.tool(words[0], &words[1..]))
     }
 
     /// `watch --once`, and what it told.
@@ -196,7 +170,9 @@ impl Shop {
         let findings = found["data"]["findings"].as_array().unwrap();
         let bad: Vec<_> = findings.iter().filter(|f| f["severity"] == "error").collect();
         assert!(bad.is_empty(), "{bad:?}");
-        self.ground.no_temporaries("a watch");
+        // What a killed one leaves in the folders of runs has a test of its own.
+        let left = self.ground.temporaries();
+        assert!(left.iter().all(|name| name.starts_with("ORCH/runs/")), "{left:?}");
         let journal = unbroken(&self.ground, "a watch");
         each_run_ends_once(&journal);
     }
@@ -208,7 +184,9 @@ impl Drop for Shop {
         let time = Stopwatch::start();
         while time.elapsed() < Duration::from_secs(5) {
             let left = self.processes();
-            left.iter().for_each(|process| process.signal(Signal::KILL));
+            for process in &left {
+                process.signal(Signal::KILL);
+            }
             if left.is_empty() {
                 return;
             }
@@ -259,150 +237,6 @@ pub fn never(what: &str, time: Duration, mut is_so: impl FnMut() -> bool) {
         assert!(!is_so(), "{what}");
         pause(Duration::from_millis(10));
     }
-}
-
-/// When a process started; none where there is none or it is a zombie.
-pub fn started(pid: u32) -> Option<u64> {
-    let stat = stat(pid)?;
-    (stat[0] != "Z" && stat[0] != "X").then(|| stat[19].parse().unwrap())
-}
-
-/// The fields of proc(5) `stat` from the third on.
-fn stat(pid: u32) -> Option<Vec<String>> {
-    let stat = read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
-}
-
-fn with_variable(wanted: &str) -> Vec<Process> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
-        let Ok(variables) = fs::read(entry.path().join("environ")) else { continue };
-        if variables.split(|byte| *byte == 0).any(|text| text == wanted.as_bytes())
-            && let Some(start) = started(pid)
-        {
-            found.push(Process { pid, start });
-        }
-    }
-    found
-}
-
-impl Process {
-    pub fn is_gone(self) -> bool {
-        started(self.pid) != Some(self.start)
-    }
-
-    pub fn signal(self, signal: Signal) {
-        if !self.is_gone() {
-            let pid = Pid::from_raw(self.pid.cast_signed()).unwrap();
-            let _ = kill_process(pid, signal);
-        }
-    }
-
-    pub fn is_keeper(self) -> bool {
-        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        line.split(|byte| *byte == 0).nth(1) == Some(b"__run")
-    }
-
-    /// User and system time so far, in hundredths of a second.
-    pub fn ticks(self) -> u64 {
-        let stat = stat(self.pid).expect("it lives");
-        stat[11].parse::<u64>().unwrap() + stat[12].parse::<u64>().unwrap()
-    }
-
-    /// Resident memory in KiB.
-    pub fn resident(self) -> u64 {
-        let status = read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.unwrap().trim().strip_suffix(" kB").unwrap().parse().unwrap()
-    }
-}
-
-impl Watch {
-    pub fn process(&self) -> Process {
-        Process { pid: self.child.id(), start: self.start.expect("it was started") }
-    }
-
-    pub fn signal(&self, signal: Signal) {
-        self.process().signal(signal);
-    }
-
-    /// Waits for the next line that is so.
-    #[track_caller]
-    pub fn hears(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let time = Stopwatch::start();
-        loop {
-            match self.lines.recv_timeout(LONG.saturating_sub(time.elapsed())) {
-                Ok(line) => {
-                    self.told.push(line.clone());
-                    if is_so(&line) {
-                        return line;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("never told: {what}: {:#?}", self.told),
-                Err(_) => panic!("the watch ended before: {what}: {:#?}", self.told),
-            }
-        }
-    }
-
-    /// An event, of a task where one is given.
-    #[track_caller]
-    pub fn event(&mut self, event: &str, task: &str) -> Value {
-        let is_so = |e: &Value| e["event"] == event && (task.is_empty() || e["task"] == task);
-        self.hears(&format!("{event} {task}"), is_so)
-    }
-
-    /// Everything told so far.
-    pub fn told(&mut self) -> &[Value] {
-        self.told.extend(self.lines.try_iter());
-        &self.told
-    }
-
-    /// Kills it, and nothing else.
-    pub fn die(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
-    /// Waits for its end; the number, and all it told.
-    #[track_caller]
-    pub fn ends(mut self) -> (i32, Vec<Value>) {
-        until("the watch ends", || self.has_ended());
-        let exit = number(self.child.wait().unwrap());
-        while let Ok(line) = self.lines.recv_timeout(LONG) {
-            self.told.push(line);
-        }
-        (exit, std::mem::take(&mut self.told))
-    }
-
-    /// Ends it in the ordinary way.
-    #[track_caller]
-    pub fn closes(mut self) -> Vec<Value> {
-        // Before that it has no ear for signals.
-        if count(self.told(), "watching", "") == 0 {
-            self.event("watching", "");
-        }
-        self.signal(Signal::TERM);
-        let (exit, told) = self.ends();
-        assert_eq!(exit, 0, "{told:#?}");
-        told
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.die();
-    }
-}
-
-/// How many lines are of this event, of a task where one is given.
-pub fn count(told: &[Value], event: &str, task: &str) -> usize {
-    let is_so = |e: &&Value| e["event"] == event && (task.is_empty() || e["task"] == task);
-    told.iter().filter(is_so).count()
 }
 
 /// A program in a clean surrounding, for tools beside the workspace.
