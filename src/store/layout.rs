@@ -216,6 +216,11 @@ impl Layout {
         self.runs_dir().join(encode_id(task_id))
     }
 
+    /// `ORCH/runs/@going/`: what is not settled. No id becomes that name.
+    pub fn going_dir(&self) -> PathBuf {
+        self.runs_dir().join("@going")
+    }
+
     /// `ORCH/runs/@schedules/`: no id becomes that name.
     pub fn schedules_dir(&self) -> PathBuf {
         self.runs_dir().join("@schedules")

@@ -49,8 +49,10 @@ pub struct Due {
 /// A run of this watch, a schedule's included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its fencing token; of a schedule's its due time.
+    /// Its fencing token; of a schedule's another number.
     pub token: u64,
+    /// Its task, or schedule.
+    pub name: String,
     /// Whether it works under a lease; a schedule's does not.
     pub has_lease: bool,
     /// Whether that lease is its own, as far as is known.
@@ -204,6 +206,10 @@ fn starts(
                     until.ceil_seconds()
                 ),
             );
+            continue;
+        }
+        if runs.iter().any(|run| run.has_lease && run.name == free.task) {
+            waits(plan, "its former run is still being ended".to_owned());
             continue;
         }
         let attempts = (view.attempts)(&free.task);

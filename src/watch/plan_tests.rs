@@ -97,6 +97,7 @@ impl World {
             .iter()
             .map(|run| Run {
                 token: run.token,
+                name: run.task.to_string(),
                 has_lease: true,
                 is_held: run.held,
                 renew_at_ms: run.renew_at,
@@ -271,6 +272,7 @@ fn renewals_go_together_and_a_lost_lease_ends_its_run() {
     let fresh = |_: &str| Attempts::default();
     let run = |token, renew_at_ms, is_held| Run {
         token,
+        name: String::new(),
         has_lease: true,
         is_held,
         renew_at_ms,

@@ -15,9 +15,11 @@ use crate::services::config::{Runner, RunnerMatch};
 use crate::services::context::Context;
 use crate::services::queue;
 use crate::store::mirror;
-use crate::store::runs::{Process, RunDir};
+use crate::store::runs::{self as folders, End, Process, RunDir};
+
 use crate::store::snapshot::Snapshot;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// The unit in which Linux tells when a process started: proc(5), `USER_HZ`.
 const TICK_MS: u64 = 10;
@@ -128,22 +130,49 @@ pub fn seen(ctx: &Context, snapshot: &Snapshot<'_>) -> Result<Vec<Seen>> {
     Ok(running(snapshot)?.into_iter().filter_map(of).collect())
 }
 
-/// Whether an expired lease is that of a run whose process lives on this very
-/// machine, within its time limit: a clock that jumped ahead is no reason to begin
-/// a second one beside it. Reads files only of tasks that `watch` ran.
+/// Whether an expired lease is that of a run that goes on on this very machine,
+/// within its time limit: a clock that is ahead is no reason to begin a second one
+/// beside it. Reads files only of tasks that `watch` ran.
 pub fn lives(ctx: &Context, task: &str) -> bool {
+    let Some(mirrored) = mirror::read(&ctx.sys, &ctx.layout, task) else { return false };
+    goes_on(ctx, &RunDir::of(&ctx.layout, task, mirrored.token))
+}
+
+/// The runs of this machine that go on, with a lease or while they are being ended:
+/// their tasks and tokens; of a schedule's the token is none. Cost: one folder, and
+/// the files of what is in it.
+///
+/// # Errors
+/// `failed` where the folder cannot be listed.
+pub fn going_on(ctx: &Context) -> Result<Vec<(String, u64)>> {
+    let going = folders::going(&ctx.sys, &ctx.layout)?.into_iter();
+    let named = |dir: RunDir| {
+        let record = dir.read_record(&ctx.sys).ok().flatten()?;
+        goes_on(ctx, &dir).then_some((record.task, record.token))
+    };
+    Ok(going.filter_map(named).collect())
+}
+
+/// Whether a run goes on: its keeper or command lives; or it is about to begin or
+/// to be settled, and whoever has to do that lives.
+fn goes_on(ctx: &Context, dir: &RunDir) -> bool {
     let sys = &ctx.sys;
-    let Some(mirrored) = mirror::read(sys, &ctx.layout, task) else { return false };
-    let dir = RunDir::of(&ctx.layout, task, mirrored.token);
     let Ok(Some(record)) = dir.read_record(sys) else { return false };
-    if record.host != sys.env.host() || matches!(dir.read_end(sys), Ok(Some(_))) {
+    if record.host != sys.env.host() || dir.is_settled(sys) {
         return false;
     }
-    let Ok(Some(file)) = dir.read_process(sys) else {
-        // Claimed, and its keeper is about to begin: whoever began it holds the lock.
-        return !dir.is_settled(sys) && matches!(dir.lock(sys), Ok(None));
-    };
     let limit = record.timeout_ms.saturating_add(record.grace_ms);
+    let is_watched = || {
+        let began = Timestamp::parse_millis(&record.started_at);
+        let over = began.map(|began| began.plus(Duration::from_millis(limit)));
+        over.is_none_or(|over| Timestamp(sys.clock.now_ms()) < over)
+            && matches!(dir.lock(sys), Ok(None))
+    };
+    if let Ok(Some(end)) = dir.read_end(sys) {
+        // Whose lease ran out was not renewed: nobody waits for who should have.
+        return end.end != End::LeaseEnded && is_watched();
+    }
+    let Ok(Some(file)) = dir.read_process(sys) else { return is_watched() };
     let (here, now) = (sys.process.machine(), sys.clock.boot_ms());
     let is_there = |process: &Process| {
         let age = now.saturating_sub_unsigned(process.start.saturating_mul(TICK_MS));

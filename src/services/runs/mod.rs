@@ -9,11 +9,12 @@
 
 mod ask;
 
-pub use ask::{Free, Seen, free, lives, matches, running, seen, wait};
+pub use ask::{Free, Seen, free, going_on, lives, matches, running, seen, wait};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::tasks::shell_word;
 use crate::model::actor::Actor;
+use crate::model::history::LeaseEnd;
 use crate::model::operation::Operation;
 use crate::model::outcome::{Grant, Outcome};
 use crate::model::run::RunResult;
@@ -30,6 +31,7 @@ use crate::store::mirror::{self, LeaseMirror, MirrorChange};
 use crate::store::snapshot::{Files, Snapshot};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -111,18 +113,35 @@ pub fn notice(ctx: &Context, files: &Files, snapshot: &mut Snapshot<'_>) -> Resu
     Ok(())
 }
 
+/// How a run stands to its task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// It holds the lease.
+    Own,
+    /// Its command gave the lease up by itself: it handed the task in, or back.
+    ByItself,
+    /// The lease was taken from it.
+    Gone,
+}
+
 /// Whether the lease of a run is still its own.
 ///
 /// # Errors
 /// `failed` where the journal cannot be read.
-pub fn is_held(ctx: &Context, snapshot: &Snapshot<'_>, who: &Identity) -> Result<bool> {
-    let Some(run) = &who.run else { return Ok(false) };
-    let case = match Case::of(snapshot, &run.task) {
-        Ok(case) => case,
+pub fn hold(ctx: &Context, snapshot: &Snapshot<'_>, who: &Identity) -> Result<Hold> {
+    let Some(run) = &who.run else { return Ok(Hold::Gone) };
+    let held = match Case::of(snapshot, &run.task) {
+        Ok(case) => matches!(standing(ctx, who, &case, Some(run.token)), Ok(Standing::Holder)),
         Err(e) if e.kind == ErrorKind::Failed => return Err(e),
-        Err(_) => return Ok(false),
+        Err(_) => false,
     };
-    Ok(matches!(standing(ctx, who, &case, Some(run.token)), Ok(Standing::Holder)))
+    if held {
+        return Ok(Hold::Own);
+    }
+    let history = snapshot.journal()?.history(&run.task);
+    let own = history.leases.iter().find(|lease| lease.token == Some(run.token));
+    let by_itself = own.is_some_and(|lease| lease.ended == Some(LeaseEnd::ByHolder));
+    Ok(if by_itself { Hold::ByItself } else { Hold::Gone })
 }
 
 /// Claims a task for a runner. `made` is called before the claim is committed, so
@@ -146,7 +165,11 @@ pub fn start(
     let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
         claimed.take();
         let attempt = may_start(ctx, snapshot, &who, runner, task, max_parallel, now)?;
-        let request = claim::Request { ids: vec![task.to_owned()], ..claim::Request::default() };
+        let request = claim::Request {
+            ids: vec![task.to_owned()],
+            ttl: Some(ttl(ctx)),
+            ..claim::Request::default()
+        };
         let mut decision = claim::claim(ctx, snapshot, &who, &request, now)?;
         let Some(Grant { token: Some(token), expires_at, .. }) = decision.outcome.lease else {
             return Err(Error::new(ErrorKind::Held, format!("`{task}` is held already")));
@@ -197,9 +220,16 @@ fn may_start(
     if ctx.flags_in_force(snapshot.flags).freeze {
         return no("FREEZE is on: nothing is started".to_owned());
     }
-    let running = running(snapshot)?.len();
-    if running >= max_parallel {
-        return no(format!("{running} runs are going on, and `max_parallel` is {max_parallel}"));
+    // Whatever holds a lease takes a place, and so does what is being ended.
+    let mut running: BTreeSet<(String, u64)> = running(snapshot)?.into_iter().collect();
+    let going_on = going_on(ctx)?;
+    if going_on.iter().any(|(id, token)| id == task && *token != 0) {
+        return no(format!("`{task}`: its former run is still being ended"));
+    }
+    running.extend(going_on);
+    if running.len() >= max_parallel {
+        let count = running.len();
+        return no(format!("{count} runs are going on, and `max_parallel` is {max_parallel}"));
     }
     let rows = queue::candidates(ctx, snapshot, who, now, &|_| false, &HashSet::new())?;
     let row = snapshot.tasks.find(task)?;
@@ -222,6 +252,13 @@ pub struct Renewed {
     pub left: Duration,
 }
 
+/// How long the lease of a run lasts. Cells have whole seconds: of a short lease
+/// too little might be left.
+fn ttl(ctx: &Context) -> Duration {
+    let ttl = ctx.settings.leases.ttl;
+    if ttl < Duration::from_secs(10) { ttl + Duration::from_secs(1) } else { ttl }
+}
+
 /// From a moment to the end of a lease.
 fn left(end: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(end.since(now)).unwrap_or(0))
@@ -236,7 +273,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Ren
         Change { command: "renew", who: who.clone(), note: None, dry_run: false, op_id: None };
     let renewed = RefCell::new(Renewed::default());
     let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
-        let ends = now.whole_seconds().plus(ctx.settings.leases.ttl).ceil_seconds();
+        let ends = now.whole_seconds().plus(ttl(ctx)).ceil_seconds();
         renewed.replace(Renewed { gone: Vec::new(), left: left(ends, now) });
         let mut decision = Decision::new(Outcome::default());
         for (run, actor) in runs {
@@ -246,7 +283,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Ren
                 explicit: true,
                 run: Some(run.clone()),
             };
-            if !is_held(ctx, snapshot, &holder)? {
+            if hold(ctx, snapshot, &holder)? != Hold::Own {
                 renewed.borrow_mut().gone.push(run.token);
                 continue;
             }
@@ -268,7 +305,7 @@ fn renew_one(
     now: Timestamp,
     decision: &mut Decision,
 ) {
-    let ttl = ctx.settings.leases.ttl;
+    let ttl = ttl(ctx);
     let (draft, _) = claim::extend(case, ttl, now);
     let mirrored = mirror::read(&ctx.sys, &ctx.layout, &run.task);
     if let Some(mirrored) = mirrored.filter(|mirrored| mirrored.token == run.token) {
@@ -310,15 +347,13 @@ pub fn finish(ctx: &Context, who: &Identity, verdict: &Verdict, mark: &RunMark) 
     };
     let settled = Cell::new(Settled::Moved);
     let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
-        settled.set(Settled::Moved);
-        if !is_held(ctx, snapshot, who)? {
-            let journal = snapshot.journal()?;
-            let history = journal.history(&run.task);
-            let own = history.leases.iter().find(|lease| lease.token == Some(run.token));
-            let by_itself = own.is_some_and(|lease| {
-                lease.ended == Some(crate::model::history::LeaseEnd::ByHolder)
-            });
-            settled.set(if by_itself { Settled::ByItself } else { Settled::Gone });
+        let verdict = match hold(ctx, snapshot, who)? {
+            Hold::Own => Settled::Moved,
+            Hold::ByItself => Settled::ByItself,
+            Hold::Gone => Settled::Gone,
+        };
+        settled.set(verdict);
+        if verdict != Settled::Moved {
             return Ok(Decision::new(Outcome::default()));
         }
         let request = transition::Request {

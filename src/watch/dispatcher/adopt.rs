@@ -25,9 +25,13 @@ impl Dispatcher<'_> {
     /// Looks at the folders of all runs.
     pub(super) fn recover(&mut self) {
         let _ = folders::prune_all(&self.sys, &self.ctx.layout, super::settle::MOST_LOGS);
-        let found = folders::all(&self.sys, &self.ctx.layout).unwrap_or_default();
-        for dir in found {
-            self.consider(dir);
+        let (sys, layout) = (self.sys.clone(), self.ctx.layout.clone());
+        for dir in folders::all(&sys, &layout).unwrap_or_default() {
+            if dir.is_settled(&sys) {
+                dir.clean(&sys);
+            } else {
+                self.consider(dir);
+            }
         }
     }
 
@@ -45,7 +49,13 @@ impl Dispatcher<'_> {
         if dir.is_settled(sys) {
             return;
         }
-        let Ok(Some(record)) = dir.read_record(sys) else { return };
+        let Ok(Some(record)) = dir.read_record(sys) else {
+            // Nothing was ever claimed with it, if nobody is at it just now.
+            if matches!(dir.read_record(sys), Ok(None)) && matches!(dir.lock(sys), Ok(Some(_))) {
+                dir.remove(sys, &self.ctx.layout);
+            }
+            return;
+        };
         if record.host != sys.env.host() || self.runs.contains_key(&record.token) {
             return;
         }
@@ -58,10 +68,11 @@ impl Dispatcher<'_> {
         if dir.is_settled(sys) {
             return;
         }
+        dir.clean(sys);
         if record.token == 0 {
             // A schedule's: it needs nobody, and has its own time limit.
             if has_ended(sys, &dir) || self.keeper(&dir).is_none() {
-                let _ = dir.settle(sys);
+                let _ = dir.settle(sys, &self.ctx.layout);
             }
             return;
         }
@@ -80,6 +91,7 @@ impl Dispatcher<'_> {
             renew_at_ms: i64::MIN,
             stop: dir.read_stop(sys).ok().flatten().and_then(|stop| Why::parse(&stop.why)),
             told: false,
+            leave_at_ms: None,
             must_end_ms,
             ended: false,
             settle_at_ms: None,

@@ -36,6 +36,8 @@ pub(super) struct Going {
     /// When its keeper must have ended, by the clock that does not jump: one that
     /// stands still is not waited for.
     pub must_end_ms: i64,
+    /// When a command that gave its lease up by itself is asked to end.
+    pub leave_at_ms: Option<i64>,
     /// Whether its keeper has ended.
     pub ended: bool,
     /// When to write its outcome, where that failed before.
@@ -85,10 +87,11 @@ impl Going {
     pub fn view(&self, key: u64) -> plan::Run {
         plan::Run {
             token: key,
+            name: self.name.clone(),
             has_lease: self.runner.is_some(),
             is_held: self.is_held,
             renew_at_ms: self.renew_at_ms,
-            is_ending: self.stop.is_some() || self.ended,
+            is_ending: self.stop.is_some() || self.ended || self.leave_at_ms.is_some(),
         }
     }
 
@@ -135,9 +138,17 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Ends keepers that should have ended long ago, and what they kept.
+    /// Ends commands that stay though they gave their task up; and keepers that
+    /// should have ended long ago, with what they kept.
     pub(super) fn end_stuck(&mut self) {
         let now = self.sys.clock.boot_ms();
+        let leaves =
+            |going: &Going| going.stop.is_none() && going.leave_at_ms.is_some_and(|at| at <= now);
+        let late: Vec<u64> =
+            self.runs.iter().filter(|(_, going)| leaves(going)).map(|(key, _)| *key).collect();
+        for key in late {
+            self.end(key, Why::Gone, None);
+        }
         for going in self.runs.values_mut() {
             if going.ended || now < going.must_end_ms {
                 continue;

@@ -11,7 +11,8 @@ use crate::model::field::TaskField;
 use crate::model::task::Expiry;
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Mode};
-use crate::services::{queue, runs};
+use crate::services::queue;
+use crate::services::runs::{self, Hold};
 use crate::store::checkpoint::Checkpoint;
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::sys::Stat;
@@ -70,6 +71,9 @@ impl Dispatcher<'_> {
             next = next.min(going.settle_at_ms.unwrap_or(i64::MAX));
             if !going.ended {
                 next = next.min(going.must_end_ms);
+                if going.stop.is_none() {
+                    next = next.min(going.leave_at_ms.unwrap_or(i64::MAX));
+                }
             }
             if going.stop.is_some() && !going.told && !going.ended {
                 next = next.min(now + 20);
@@ -92,12 +96,21 @@ impl Dispatcher<'_> {
         runs::notice(ctx, &files, &mut snapshot)?;
         let now = self.now(snapshot.journal()?.newest());
         for going in self.runs.values_mut().filter(|going| going.runner.is_some()) {
-            going.is_held = runs::is_held(ctx, &snapshot, &going.who)?;
+            let hold = runs::hold(ctx, &snapshot, &going.who)?;
+            going.is_held = hold == Hold::Own;
+            if hold == Hold::ByItself && going.leave_at_ms.is_none() {
+                // It is believed, and may come to its end.
+                let grace = going.runner.as_ref().map_or(Duration::ZERO, |runner| runner.grace);
+                going.leave_at_ms = Some(now.boot_ms.saturating_add(start::ms(grace)));
+            }
         }
         let open = self.phase == Phase::Open;
         let free = if open { runs::free(ctx, &snapshot, now.wall)? } else { Vec::new() };
         let running = runs::running(&snapshot)?;
-        let tokens: Vec<u64> = running.iter().map(|(_, token)| *token).collect();
+        let mut tokens: Vec<u64> = running.iter().map(|(_, token)| *token).collect();
+        tokens.extend(
+            runs::going_on(ctx)?.iter().map(|(_, token)| *token).filter(|token| *token != 0),
+        );
         let frozen = ctx.flags_in_force(snapshot.flags).freeze;
         let turns = if open && !frozen { self.turns() } else { Turns::default() };
         if frozen {

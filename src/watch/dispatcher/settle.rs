@@ -95,7 +95,7 @@ impl Dispatcher<'_> {
             (_, None) => GONE.to_owned(),
         };
         let Some(going) = self.runs.remove(&key) else { return };
-        let _ = going.dir.settle(&self.sys);
+        let _ = going.dir.settle(&self.sys, &self.ctx.layout);
         let result = result.map(|result| say(result, end.as_ref()));
         let event = Event { result, took_ms, message, ..going.event(Kind::Ended) };
         let (sys, layout) = (&self.sys, &self.ctx.layout);

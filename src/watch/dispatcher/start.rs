@@ -39,20 +39,19 @@ impl Dispatcher<'_> {
         let make = |claimed: &Claimed| {
             // Of an attempt that came to nothing: its token was never given.
             if let Some((dir, ..)) = made.take() {
-                let _ = self.sys.fs.remove_tree(dir.path());
+                dir.remove(&self.sys, &self.ctx.layout);
             }
             made.replace(Some(self.make(&runner, claimed)?));
             Ok(())
         };
         let room = self.ctx.settings.watch.max_parallel as usize;
-        let room = room.saturating_sub(self.others());
         let claimed = runs::start(&self.ctx, &runner, task, room, &make);
         self.took(from);
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
                 if let Some((dir, ..)) = made.take() {
-                    let _ = self.sys.fs.remove_tree(dir.path());
+                    dir.remove(&self.sys, &self.ctx.layout);
                 }
                 // Somebody was quicker, or it is not to be run any more: the next
                 // look says so too.
@@ -76,6 +75,7 @@ impl Dispatcher<'_> {
             renew_at_ms: from + ms(claimed.left / RENEW),
             stop: None,
             told: false,
+            leave_at_ms: None,
             must_end_ms: from + ms(limit),
             ended: false,
             settle_at_ms: None,
@@ -105,11 +105,6 @@ impl Dispatcher<'_> {
             }
         }
         Ok(true)
-    }
-
-    /// Runs of this watch that hold no lease and yet take a place.
-    fn others(&self) -> usize {
-        self.runs.values().filter(|going| going.runner.is_none() || !going.is_held).count()
     }
 
     /// The folder of a run, with all that its keeper has to know.
@@ -191,6 +186,7 @@ impl Dispatcher<'_> {
             renew_at_ms: i64::MAX,
             stop: None,
             told: false,
+            leave_at_ms: None,
             must_end_ms: self.after(SCHEDULE_LIMIT.saturating_add(self.ctx.settings.watch.grace)),
             ended: false,
             settle_at_ms: None,

@@ -168,8 +168,8 @@ fn every_run_is_found_and_the_oldest_settled_ones_go() {
         let run = RunDir::of(&layout, "T/1", token);
         run.create(&sys, &layout).unwrap();
         if token != 9 {
-            run.settle(&sys).unwrap();
-            run.settle(&sys).unwrap();
+            run.settle(&sys, &layout).unwrap();
+            run.settle(&sys, &layout).unwrap();
         }
     }
     let schedule = RunDir::of_schedule(&layout, "nightly", 1_767_225_600_000);
@@ -198,7 +198,7 @@ fn the_oldest_logs_go_when_all_take_too_much() {
         dir.create(&sys, &layout).unwrap();
         fs::write(dir.path().join(LOG), vec![b'x'; 1000]).unwrap();
         if is_settled {
-            dir.settle(&sys).unwrap();
+            dir.settle(&sys, &layout).unwrap();
         }
     }
     let there = || {

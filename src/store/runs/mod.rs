@@ -23,6 +23,10 @@
 //! The folder may be read by those who may write in `STATE`'s group, and by
 //! nobody else: commands print what they like, secrets too.
 
+mod index;
+
+pub use index::{all, going, prune, prune_all, prune_schedule};
+
 use crate::error::{Error, Result};
 use crate::store::layout::{Layout, is_absent};
 use crate::sys::{FileKind, LockFile, Stat, Sys};
@@ -197,6 +201,7 @@ impl RunDir {
         let like = sys.fs.stat(&state).map_err(|e| Error::io("open", &state, &e))?;
         let made = sys.fs.create_dir_all(&self.path, Some(&like));
         made.map_err(|e| Error::io("make", &self.path, &e))?;
+        index::begin(sys, layout, &self.path, &like)?;
         // Best effort: without it git only shows what it could hide.
         if let Ok(mut file) = sys.fs.create_new(&top.join(".gitignore")) {
             let _ = file.set_attributes(&Stat { mode: 0o644, ..like });
@@ -284,8 +289,28 @@ impl RunDir {
     }
 
     /// Marks it so.
-    pub fn settle(&self, sys: &Sys) -> Result<()> {
-        if self.is_settled(sys) { Ok(()) } else { self.put(sys, "settled", b"", false) }
+    pub fn settle(&self, sys: &Sys, layout: &Layout) -> Result<()> {
+        if !self.is_settled(sys) {
+            self.put(sys, "settled", b"", false)?;
+        }
+        index::end(sys, layout, &self.path);
+        Ok(())
+    }
+
+    /// Removes it, as if it had never been.
+    pub fn remove(&self, sys: &Sys, layout: &Layout) {
+        let _ = sys.fs.remove_tree(&self.path);
+        index::end(sys, layout, &self.path);
+    }
+
+    /// Removes what a process left that died while it wrote. Only for whoever has
+    /// the lock, or of a run that is settled.
+    pub fn clean(&self, sys: &Sys) {
+        for name in sys.fs.list(&self.path).unwrap_or_default() {
+            if name.starts_with('.') && name.contains(".orch-") {
+                let _ = sys.fs.remove_file(&self.path.join(name));
+            }
+        }
     }
 
     /// The last bytes of its log, of a command that still runs too. What was left
@@ -382,100 +407,5 @@ fn json<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// The folder of every run, of tasks and of schedules, settled or not, in no
-/// order that means anything.
-///
-/// # Errors
-/// `failed` where a folder cannot be listed.
-pub fn all(sys: &Sys, layout: &Layout) -> Result<Vec<RunDir>> {
-    let schedules = layout.schedules_dir();
-    let mut found = Vec::new();
-    for dir in folders(sys, &layout.runs_dir())? {
-        if dir == schedules {
-            for schedule in folders(sys, &dir)? {
-                found.extend(folders(sys, &schedule)?);
-            }
-        } else {
-            found.extend(folders(sys, &dir)?);
-        }
-    }
-    Ok(found.into_iter().map(RunDir::new).collect())
-}
-
-/// Removes all but the newest 20 settled runs of a task.
-///
-/// # Errors
-/// `failed` where one cannot be removed.
-pub fn prune(sys: &Sys, layout: &Layout, task: &str) -> Result<()> {
-    prune_in(sys, &layout.task_runs_dir(task))
-}
-
-/// The same for a schedule.
-///
-/// # Errors
-/// As [`prune`].
-pub fn prune_schedule(sys: &Sys, layout: &Layout, name: &str) -> Result<()> {
-    prune_in(sys, &layout.schedule_dir(name))
-}
-
-/// Removes the oldest settled runs of all tasks and schedules until their logs
-/// take no more than so many bytes. Cost: a look at every run's folder.
-///
-/// # Errors
-/// As [`prune`].
-pub fn prune_all(sys: &Sys, layout: &Layout, most: u64) -> Result<()> {
-    let mut settled: Vec<(u64, u64, PathBuf)> = all(sys, layout)?
-        .into_iter()
-        .filter(|dir| dir.is_settled(sys))
-        .filter_map(|dir| {
-            let log = sys.fs.lstat(&dir.path.join(LOG)).map_or(0, |stat| stat.len);
-            Some((number(&dir.path)?, log, dir.path))
-        })
-        .collect();
-    settled.sort_unstable();
-    let mut total: u64 = settled.iter().map(|(_, log, _)| log).sum();
-    for (_, log, path) in settled {
-        if total <= most {
-            break;
-        }
-        sys.fs.remove_tree(&path).map_err(|e| Error::io("remove", &path, &e))?;
-        total -= log;
-    }
-    Ok(())
-}
-
-/// The number that names a run: a token grows, and so does a due time, both in
-/// milliseconds.
-fn number(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.parse().ok()
-}
-
-fn prune_in(sys: &Sys, dir: &Path) -> Result<()> {
-    let mut settled: Vec<_> = folders(sys, dir)?
-        .into_iter()
-        .filter_map(|path| Some((number(&path)?, path)))
-        .filter(|(_, path)| RunDir::new(path).is_settled(sys))
-        .collect();
-    settled.sort_unstable();
-    let most = settled.len().saturating_sub(KEPT);
-    for (_, path) in settled.into_iter().take(most) {
-        sys.fs.remove_tree(&path).map_err(|e| Error::io("remove", &path, &e))?;
-    }
-    Ok(())
-}
-
-/// The folders in a folder; links are none. None where it is not there.
-fn folders(sys: &Sys, dir: &Path) -> Result<Vec<PathBuf>> {
-    let names = match sys.fs.list(dir) {
-        Ok(names) => names,
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("list", dir, &error)),
-    };
-    let paths = names.into_iter().map(|name| dir.join(name));
-    let is_folder = |path: &PathBuf| sys.fs.lstat(path).is_ok_and(|s| s.kind == FileKind::Dir);
-    Ok(paths.filter(is_folder).collect())
-}
-
 #[cfg(test)]
-#[path = "runs_tests.rs"]
 mod tests;
