@@ -7,7 +7,7 @@
 //! looked at is not called fine.
 //!
 //! Cost: one pass over both ledgers, of each row its state and then what that
-//! state asks for; 0.7 ms for 10,000 rows in a release build. The journal is not
+//! state asks for; 0.7 ms for 10,000 rows in an optimised build. The journal is not
 //! read: [`Past`] has followed it.
 
 use crate::ledger::tasks::RowId;

@@ -1,6 +1,6 @@
 //! Figures as text: the exposition format of Prometheus, version 0.0.4.
 //!
-//! By hand: the library there is (`prometheus-client`) writes OpenMetrics, where
+//! By hand: the library there is (`prometheus-client`) writes `OpenMetrics`, where
 //! the type of a counter stands under its name without `_total`. Tried with the
 //! reader of our tests, every counter had no type then. This format is read alike
 //! by Prometheus and by what collects files for it from cron.
