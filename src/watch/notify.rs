@@ -352,7 +352,7 @@ fn fill(text: &str, alert: &Alert) -> String {
     while let Some((before, after)) = rest.split_once("{{") {
         out.push_str(before);
         let value = after.split_once("}}").and_then(|(name, behind)| {
-            let value = match name.trim() {
+            let value = match name {
                 "ts" => &alert.ts,
                 "kind" => &alert.kind,
                 "severity" => &alert.severity,
