@@ -25,6 +25,7 @@ mod keeper;
 mod laws;
 mod log;
 mod look_alikes;
+mod metrics;
 mod notify;
 mod processes;
 #[path = "../props/laws.rs"]
