@@ -96,7 +96,12 @@ impl Keeper<'_> {
             Ok(mut begun) => {
                 self.follow(&mut *hold, &mut begun.limits);
                 let token = self.record.token.to_string();
-                let marks = [("ORCH_TASK_ID", &*self.record.task), ("ORCH_LEASE_TOKEN", &*token)];
+                // Another workspace may have the same task and, its claim being of
+                // the same millisecond, the same token.
+                let root = self.sys.env.var("ORCH_ROOT");
+                let mut marks =
+                    vec![("ORCH_TASK_ID", &*self.record.task), ("ORCH_LEASE_TOKEN", &*token)];
+                marks.extend(root.as_deref().map(|root| ("ORCH_ROOT", root)));
                 let has_token = self.record.token != 0;
                 let ended = hold.end_all(if has_token { &marks } else { &[] });
                 (end_of(&begun.limits, ended.ok()), Some(begun.collector))

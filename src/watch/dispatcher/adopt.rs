@@ -109,7 +109,13 @@ impl Dispatcher<'_> {
                 let _ = going.dir.write_stop(sys, &stop);
                 going.stop = None;
                 let token = going.token();
-                super::settle::end_rests(sys, &going.dir, &going.name, token);
+                super::settle::end_rests(
+                    sys,
+                    &self.ctx.layout.root,
+                    &going.dir,
+                    &going.name,
+                    token,
+                );
                 ("its keeper is gone: what was left of it was ended", None)
             }
         };

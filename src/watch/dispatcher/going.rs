@@ -156,7 +156,13 @@ impl Dispatcher<'_> {
             // Once more if even that is not heard of.
             going.must_end_ms = now.saturating_add(super::start::ms(SLACK));
             signal(&self.sys, &going.dir, Signal::Kill);
-            super::settle::end_rests(&self.sys, &going.dir, &going.name, going.token());
+            super::settle::end_rests(
+                &self.sys,
+                &self.ctx.layout.root,
+                &going.dir,
+                &going.name,
+                going.token(),
+            );
         }
     }
 

@@ -210,7 +210,7 @@ impl Dispatcher<'_> {
     /// Ends what a run left behind whose keeper died.
     pub(super) fn end_rests(&self, key: u64) {
         let Some(going) = self.runs.get(&key) else { return };
-        end_rests(&self.sys, &going.dir, &going.name, going.token());
+        end_rests(&self.sys, &self.ctx.layout.root, &going.dir, &going.name, going.token());
     }
 
     /// A runner whose commands cannot be started rests after a while, so that it
@@ -238,6 +238,7 @@ impl Dispatcher<'_> {
 /// Ends a command whose keeper died, and whatever it started.
 pub(super) fn end_rests(
     sys: &crate::sys::Sys,
+    root: &std::path::Path,
     dir: &crate::store::runs::RunDir,
     task: &str,
     token: Option<u64>,
@@ -247,7 +248,9 @@ pub(super) fn end_rests(
     let command = dir.read_process(sys).ok().flatten().and_then(|file| file.command);
     let group = command.filter(|c| c.machine == here).map(|c| (c.pid, c.start));
     let token = token.to_string();
-    let marks = [("ORCH_TASK_ID", task), ("ORCH_LEASE_TOKEN", token.as_str())];
+    let root = root.to_string_lossy();
+    let marks =
+        [("ORCH_TASK_ID", task), ("ORCH_LEASE_TOKEN", token.as_str()), ("ORCH_ROOT", &*root)];
     let _ = sys.process.end_strays(group, &marks, Signal::Kill);
 }
 

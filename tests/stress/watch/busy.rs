@@ -15,7 +15,7 @@ use crate::support::{Stopwatch, pause, say, scale, skip};
 
 /// How many hundredths of a second a watch works in a second, on average.
 fn load(watch: &Watch) -> u64 {
-    let seconds = 2 + scale() as u64 / 5;
+    let seconds = 1 + scale() as u64 / 5;
     let (before, time) = (watch.process().ticks(), Stopwatch::start());
     while time.elapsed() < Duration::from_secs(seconds) {
         pause(Duration::from_millis(20));

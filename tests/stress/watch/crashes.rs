@@ -132,7 +132,7 @@ fn t50_killed_at_any_call_it_loses_and_repeats_nothing() {
     assert!(all > 40, "{log}");
     // At the usual size a part will do.
     let mut dice = Dice::new("T50");
-    while points.len() > 20 * scale() {
+    while points.len() > 12 * scale() {
         points.swap_remove(dice.below(points.len()));
     }
     let (mut again, mut cases) = (0, Cases::new("T50"));

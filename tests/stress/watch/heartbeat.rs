@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::shop::{Process, Shop, claims, ready, results, runner, until};
 use crate::support::ground::Ran;
 use crate::support::image::Mounted;
-use crate::support::{Stopwatch, has, is_shipped, pause, say, scale, skip};
+use crate::support::{Stopwatch, at_once, has, is_shipped, pause, say, scale, skip};
 
 /// Neither it nor what it started ends when asked.
 const DEAF: &str = "trap '' TERM; (trap '' TERM; setsid sleep 600 &)
@@ -52,14 +52,14 @@ fn gone_before_its_end(shop: &Shop, task: &str, token: &str) -> i64 {
 
 #[test]
 fn t21_a_watch_that_is_stopped_past_its_leases_changes_nothing_when_it_goes_on() {
-    let at_once = 5;
+    let many = 10;
     let mut slowest = Duration::ZERO;
-    for _ in 0..(2 * scale()).min(20) {
-        let more = format!("max_parallel: {at_once}");
+    for _ in 0..scale().min(10) {
+        let more = format!("max_parallel: {many}");
         let settings = format!("leases: {{ttl: 1s, grace: 0s}}\n{}", runner(DEAF, "", &more));
-        let shop = Shop::new(&ready(at_once), &settings);
+        let shop = Shop::new(&ready(many), &settings);
         let watch = shop.watch();
-        let ids: Vec<String> = (1..=at_once).map(|n| format!("T-{n}")).collect();
+        let ids: Vec<String> = (1..=many).map(|n| format!("T-{n}")).collect();
         for id in &ids {
             let _ = shop.noted(&format!("pid.{id}"));
         }
@@ -99,7 +99,7 @@ fn t21_a_watch_that_is_stopped_past_its_leases_changes_nothing_when_it_goes_on()
         }
         shop.is_sound();
     }
-    let all = at_once * (2 * scale()).min(20);
+    let all = many * scale().min(10);
     say("T21", format_args!("{all} leases lost and taken, the longest run {slowest:.1?}"));
 }
 
@@ -189,9 +189,8 @@ fn t21_another_host_never_gets_a_task_while_its_command_lives() {
     if !has("T21", "unshare", &["--uts", "hostname", "other"]) {
         return;
     }
-    let mut alive = Vec::new();
-    let cases = 4 * scale().min(10);
-    for n in 0..cases {
+    let cases = 6 * scale().min(5);
+    let found = at_once(cases, |n| {
         let settings = format!("leases: {{ttl: 3s, grace: 0s}}\n{}", runner(DEAF, "", ""));
         let shop = Shop::new(&ready(1), &settings);
         // At any part of a second.
@@ -200,24 +199,17 @@ fn t21_another_host_never_gets_a_task_while_its_command_lives() {
         let _ = shop.noted("pid.T-1");
         watch.signal(Signal::STOP);
         let token = shop.lines("token.T-1").remove(0);
-        let claim = format!(
-            "hostname other; exec {} claim T-1 --as WORK@other --json",
-            crate::support::ground::program()
-        );
+        let program = crate::support::ground::program();
+        let claim = format!("hostname other; exec {program} claim T-1 --as WORK@other --json");
         until("the task is free", || {
             let words = ["--uts", "sh", "-c", &claim];
             let ran: Ran = shop.ground.tool("unshare", &words).output().unwrap().into();
             assert!(ran.exit == 0 || ran.exit == 5, "{ran:?}");
             ran.exit == 0
         });
-        let left = shop.processes_of(&token).into_iter().filter(|p| !p.is_keeper()).count();
-        if left > 0 {
-            let lease = fs::read_to_string(shop.runs("T-1")[0].join("lease.json")).unwrap();
-            alive.push(format!("{left} processes of it live; {lease}"));
-        }
-        watch.signal(Signal::CONT);
-    }
-    assert!(alive.is_empty(), "{} of {cases}:\n{}", alive.len(), alive.join("\n"));
+        shop.processes_of(&token).into_iter().filter(|p| !p.is_keeper()).count()
+    });
+    assert!(found.iter().all(|alive| *alive == 0), "processes of the old run: {found:?}");
 }
 
 /// Takes all the room there is; gives how much that was.

@@ -10,7 +10,7 @@ use super::heartbeat::fill;
 use super::shop::{Process, Shop, Watch, each_run_ends_once, ready, runner, until};
 use crate::support::ground::Ground;
 use crate::support::image::Mounted;
-use crate::support::{Dice, Stopwatch, pause, say, scale, skip};
+use crate::support::{Dice, Stopwatch, at_once, pause, say, scale, skip};
 
 /// How many of each kind.
 fn each() -> usize {
@@ -127,32 +127,41 @@ fn full_disk() -> Option<Row> {
 
 #[test]
 fn injected_failures_end_as_they_should() {
-    let mut rows = vec![
-        Row::of("crash", "[ $ORCH_ATTEMPT -gt 2 ] || kill -SEGV $$", MORE, |_, _| {}),
-        Row::of("hang", WAITS, &format!("{MORE}, timeout: 200ms"), |_, _| {}),
-        Row::of("kill of the child", WAITS, MORE, |shop, _| {
-            to_each(shop, |command| command.signal(Signal::KILL));
-        }),
-        Row::of("kill of the keeper", WAITS, MORE, |shop, _| {
-            to_each(shop, |command| keeper(command).signal(Signal::KILL));
-        }),
-        Row::of("kill of both", WAITS, MORE, |shop, _| {
-            to_each(shop, |command| {
-                let keeper = keeper(command);
-                command.signal(Signal::KILL);
-                keeper.signal(Signal::KILL);
-            });
-        }),
-        Row::of("kill of the watch", "sleep 0.1", MORE, |shop, watch| {
-            let mut dice = Dice::new("injected");
-            for _ in 0..each() {
-                pause(Duration::from_millis(dice.next() % 120));
-                watch.die();
-                *watch = shop.watch();
-            }
-        }),
+    let kinds: [&(dyn Fn() -> Option<Row> + Sync); 7] = [
+        &|| Some(Row::of("crash", "[ $ORCH_ATTEMPT -gt 2 ] || kill -SEGV $$", MORE, |_, _| {})),
+        &|| Some(Row::of("hang", WAITS, &format!("{MORE}, timeout: 200ms"), |_, _| {})),
+        &|| {
+            Some(Row::of("kill of the child", WAITS, MORE, |shop, _| {
+                to_each(shop, |command| command.signal(Signal::KILL));
+            }))
+        },
+        &|| {
+            Some(Row::of("kill of the keeper", WAITS, MORE, |shop, _| {
+                to_each(shop, |command| keeper(command).signal(Signal::KILL));
+            }))
+        },
+        &|| {
+            Some(Row::of("kill of both", WAITS, MORE, |shop, _| {
+                to_each(shop, |command| {
+                    let keeper = keeper(command);
+                    command.signal(Signal::KILL);
+                    keeper.signal(Signal::KILL);
+                });
+            }))
+        },
+        &|| {
+            Some(Row::of("kill of the watch", "sleep 0.1", MORE, |shop, watch| {
+                let mut dice = Dice::new("injected");
+                for _ in 0..each() {
+                    pause(Duration::from_millis(dice.next() % 120));
+                    watch.die();
+                    *watch = shop.watch();
+                }
+            }))
+        },
+        &full_disk,
     ];
-    rows.extend(full_disk());
+    let rows: Vec<Row> = at_once(kinds.len(), |n| kinds[n]()).into_iter().flatten().collect();
     let total = |of: fn(&Row) -> usize| rows.iter().map(of).sum::<usize>();
     let (all, right, to_people) =
         (total(|r| r.injected), total(|r| r.right), total(|r| r.to_people));

@@ -22,7 +22,11 @@ fn t58_several_watches_run_every_task_once() {
         assert_eq!(lines.len(), 2 * tasks);
         let journal = shop.journal();
         for id in shop.ground.rows().keys() {
-            assert_eq!((claims(&journal, id), results(&journal, id).len()), (1, 1), "{id}");
+            assert_eq!(
+                (claims(&journal, id), results(&journal, id)),
+                (1, vec!["ok".to_owned()]),
+                "{id}"
+            );
         }
         let each: Vec<usize> = told.iter().map(|told| count(told, "started", "")).collect();
         assert_eq!(each.iter().sum::<usize>(), tasks, "{each:?}");
@@ -75,5 +79,57 @@ fn t58_the_runners_of_two_settings_that_match_one_task_take_turns_at_most() {
     let mut runs = shop.lines("runs");
     runs.sort();
     assert_eq!(runs, ["one T-1", "one T-2", "two T-3", "two T-4"]);
+    shop.is_sound();
+}
+
+/// Notes when another of its task, or too many at all, are still there. It needs
+/// its whole grace to end.
+const SLOW: &str =
+    "for old in $(cat $ORCH_TASK_ID); do kill -0 $old && echo $ORCH_TASK_ID >>twice; done
+    for old in $(cat all); do kill -0 $old && echo $old; done >beside.$$
+    wc -l <beside.$$ >>most; echo $$ >>$ORCH_TASK_ID; echo $$ >>all
+    trap '' TERM; until [ -e go ]; do sleep 0.02; done";
+
+/// A run that was told to end is still there for a while, and its task is free:
+/// neither its own watch nor another may begin the next beside it.
+#[test]
+fn t58_nothing_begins_beside_a_run_of_the_same_task_that_is_ending() {
+    for watchers in [1, 2] {
+        let settings = runner(SLOW, "grace: 1s", "max_parallel: 3");
+        let shop = Shop::new(&ready(1), &settings);
+        for name in ["T-1", "all", "twice"] {
+            std::fs::write(shop.path(name), "").unwrap();
+        }
+        let watches: Vec<_> = (0..watchers).map(|_| shop.watch()).collect();
+        until("it runs", || shop.lines("T-1").len() == 1);
+        shop.does(&["release", "T-1", "--as", "CMD@eve"]);
+        until("it runs again", || shop.lines("T-1").len() == 2);
+        assert_eq!(shop.read("twice"), "", "of {watchers} watches one ran it beside itself");
+        std::fs::write(shop.path("go"), "").unwrap();
+        shop.until_state("T-1", "REVIEW");
+        for watch in watches {
+            watch.closes();
+        }
+        shop.is_sound();
+    }
+}
+
+#[test]
+fn t58_a_run_that_is_ending_takes_its_place_for_all_who_watch() {
+    let settings = runner(SLOW, "grace: 1s", "max_parallel: 1");
+    let shop = Shop::new(&ready(2), &settings);
+    for name in ["T-1", "T-2", "all", "twice"] {
+        std::fs::write(shop.path(name), "").unwrap();
+    }
+    let watches = [shop.watch(), shop.watch()];
+    until("one runs", || shop.lines("all").len() == 1);
+    shop.does(&["hold", "T-1", "--as", "CMD@eve"]);
+    until("the other runs", || shop.lines("all").len() == 2);
+    assert_eq!(shop.lines("most"), ["0", "0"], "more than `max_parallel` at once");
+    std::fs::write(shop.path("go"), "").unwrap();
+    shop.until_state("T-2", "REVIEW");
+    for watch in watches {
+        watch.closes();
+    }
     shop.is_sound();
 }
