@@ -3,10 +3,12 @@
 //!
 //! `crashes` (kills of the watch, and what its end leaves), `heartbeat` (leases
 //! that cannot be renewed), `drain` (signals), `poison` (tasks that fail for
-//! ever), `two_watchers`, `steady` (for long), `hostile` (text of the ledger near commands), `peers`
-//! (losses that others had), `surprises` (what changes under it), `busy` and `idle` (what it costs), `injected` (the table of
-//! failures that end without a person). All share `shop`. Nothing is waited for by
-//! the clock: a limit is long, and passes only where something is broken.
+//! ever), `two_watchers`, `steady` (for long), `hostile` (text of the ledger near
+//! commands), `peers` (losses that others had), `surprises` (what changes under
+//! it), `busy` and `idle` (what it costs), `injected` (the table of failures that
+//! end without a person). All share `shop`, with `handle` and `processes`. Nothing
+//! is waited for by the clock: a limit is long, and passes only where something is
+//! broken.
 
 mod busy;
 mod crashes;
