@@ -7,7 +7,8 @@
 //! full disks, limits), `locks` (the lock and its surroundings), `streams`,
 //! `concurrency`, `editors`, `readers`, `clocks`, `model`, `text`, `sizes`; what
 //! hostile hands do: `hostile` (names), `records`, `diffs`, `places` and `swap` (links),
-//! `journal`, `secrets`, `shown` (evidence).
+//! `journal`, `secrets`, `shown` (evidence); and `watch`, a room of rooms: runs,
+//! their keepers, and all that can happen to either.
 //!
 //! ```text
 //! cargo test --test stress                    everything, small
