@@ -128,6 +128,8 @@ pub struct Attempts {
     pub last: Option<RunResult>,
     /// The token of the one that is going on.
     pub running: Option<u64>,
+    /// When the newest gave its task back by itself, if it did.
+    pub gave_back: Option<Timestamp>,
 }
 
 impl Attempts {
@@ -150,7 +152,11 @@ impl Attempts {
                     so_far.running = None;
                 }
                 // A command that acts on its own task.
-                Some(_) => so_far.running = so_far.running.filter(|_| change.holder.is_none()),
+                Some(_) if change.holder.is_some() => {
+                    so_far.gave_back = Some(change.at);
+                    so_far.running = None;
+                }
+                Some(_) => {}
                 None if !change.is_a_persons() => {
                     // A checkout that took the lease away is nobody's failure.
                     let ended = so_far.running.take_if(|_| change.holder.is_some());

@@ -214,7 +214,9 @@ fn starts(
         }
         let attempts = (view.attempts)(&free.task);
         if let Some(why) = runs::wait(&attempts, runner, now.wall) {
-            if let Some(until) = attempts.not_before.filter(|until| now.wall < *until) {
+            if let Some(until) =
+                runs::not_before(&attempts, runner).filter(|until| now.wall < *until)
+            {
                 plan.by_wall(until, now);
             }
             waits(plan, why);

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! A run that is late by less than a minute also makes up for what was missed
-//! before it. A watch that starts counts from the mark, so what came while none
-//! ran was missed; a schedule that nobody has seen before has no past.
+//! before it. A watch that starts counts from the mark: what came before it began
+//! was missed, however short ago; a schedule that nobody has seen before has no
+//! past.
 
 use std::time::Duration;
 
@@ -71,6 +72,11 @@ pub fn turn(
     let Some(newest) = cron.newest(zone, now).filter(|newest| *newest > since) else {
         return Turn::Wait(cron.next_after(zone, since.max(now)));
     };
+    if newest <= started {
+        // It came while this watch was not there.
+        return if schedule.catch_up { Turn::Run(newest) } else { Turn::Skip(newest) };
+    }
+    let since = since.max(started);
     let late = i64::try_from(LATE.as_millis()).unwrap_or(i64::MAX);
     if now.since(newest) <= late {
         // Just before the oldest that is not too late; it is the newest at last.

@@ -66,11 +66,23 @@ fn within_a_minute_each_has_its_turn() {
     let now = at("2026-03-01T12:00:45Z");
     let mut last = mark("2026-03-01T11:00:00Z", "*/20 * * * * *");
     let mut turns = Vec::new();
-    while let Turn::Run(due) = turn(&every, &utc(), Some(&last), now, now) {
+    let started = at("2026-03-01T11:59:50Z");
+    while let Turn::Run(due) = turn(&every, &utc(), Some(&last), started, now) {
         last.last = due;
         turns.push(due.to_string());
     }
     assert_eq!(turns, ["2026-03-01T12:00:00Z", "2026-03-01T12:00:20Z", "2026-03-01T12:00:40Z"]);
+}
+
+#[test]
+fn what_came_before_a_watch_began_was_missed_however_short_ago() {
+    let now = at("2026-03-01T12:00:45Z");
+    let last = mark("2026-03-01T12:00:00Z", "*/20 * * * * *");
+    let newest = at("2026-03-01T12:00:40Z");
+    let turn =
+        |catch_up| turn(&schedule("*/20 * * * * *", catch_up), &utc(), Some(&last), now, now);
+    assert_eq!(turn(false), Turn::Skip(newest));
+    assert_eq!(turn(true), Turn::Run(newest), "one for all that were missed");
 }
 
 #[test]

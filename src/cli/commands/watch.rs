@@ -49,8 +49,13 @@ pub(super) fn run(cx: &mut Cx<'_>, args: WatchArgs) -> End {
     let dir = cx.global.dir.clone();
     let structured = cx.global.format() != Format::Table
         || cx.sys.env.var("ORCH_LOG").is_some_and(|how| how == "json");
+    let is_seen = cx.sys.env.stdout_is_terminal();
     let ui = &mut cx.ui;
     let mut tell = |event: &Event| {
+        if event.kind == Kind::Trouble && !is_seen {
+            // Whoever throws the events away, as cron does, still hears of it.
+            ui.warning(&event.message);
+        }
         // A reader that went away is no reason to leave runs alone.
         let _ = ui.emit(|out, options| {
             if structured {
@@ -79,10 +84,9 @@ fn shape(event: &Event) -> wire::watch::Event {
     }
 }
 
-/// `09:00:00  started   T-1  coder, attempt 1 of 4: Write the parser`
+/// `2026-01-01T09:00:00Z  started   T-1  coder, attempt 1 of 4: Write the parser`
 fn for_people(out: &mut dyn Write, options: Options, event: &Event) -> io::Result<()> {
     let at = event.at.map(|at| at.whole_seconds().to_string()).unwrap_or_default();
-    let time = at.get(11..19).unwrap_or_default();
     let (open, close) = match style(event) {
         Some(style) if options.color_out => (style.open(), RESET),
         _ => ("", ""),
@@ -110,9 +114,9 @@ fn for_people(out: &mut dyn Write, options: Options, event: &Event) -> io::Resul
     }
     let kind = event.kind.name();
     if line.is_empty() {
-        return writeln!(out, "{time}  {open}{kind}{close}");
+        return writeln!(out, "{at}  {open}{kind}{close}");
     }
-    writeln!(out, "{time}  {open}{kind:<9}{close}  {}", Safe(line.trim_end()))
+    writeln!(out, "{at}  {open}{kind:<9}{close}  {}", Safe(line.trim_end()))
 }
 
 fn style(event: &Event) -> Option<Style> {

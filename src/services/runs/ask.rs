@@ -7,7 +7,7 @@ use super::identity;
 use crate::error::Result;
 use crate::ledger::tasks::RowId;
 use crate::model::field::TaskField;
-use crate::model::run::Attempts;
+use crate::model::run::{Attempts, backoff};
 use crate::model::task::Task;
 use crate::model::task_state::State;
 use crate::model::time::Timestamp;
@@ -183,6 +183,14 @@ fn goes_on(ctx: &Context, dir: &RunDir) -> bool {
     is_there(&file.keeper) || file.command.as_ref().is_some_and(is_there)
 }
 
+/// When the next attempt may begin. A command that gave its task back by itself
+/// drew no lot: it waits as long as it might have to.
+pub fn not_before(attempts: &Attempts, runner: &Runner) -> Option<Timestamp> {
+    let retries = &runner.retries;
+    let longest = || backoff(attempts.used, retries.backoff, retries.max_backoff, u64::MAX);
+    attempts.not_before.or_else(|| Some(attempts.gave_back?.plus(longest())))
+}
+
 /// Why a free task is not run again now.
 pub fn wait(attempts: &Attempts, runner: &Runner, now: Timestamp) -> Option<String> {
     if !attempts.has_left(runner.retries.max) {
@@ -192,6 +200,6 @@ pub fn wait(attempts: &Attempts, runner: &Runner, now: Timestamp) -> Option<Stri
             attempts.used
         ));
     }
-    let until = attempts.not_before.filter(|until| now < *until)?;
+    let until = not_before(attempts, runner).filter(|until| now < *until)?;
     Some(format!("the next attempt begins at {}", until.ceil_seconds()))
 }

@@ -9,7 +9,7 @@
 
 mod ask;
 
-pub use ask::{Free, Seen, free, going_on, lives, matches, running, seen, wait};
+pub use ask::{Free, Seen, free, going_on, lives, matches, not_before, running, seen, wait};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::tasks::shell_word;
@@ -29,6 +29,7 @@ use crate::services::{hand_edits, queue};
 use crate::store::entry::RunMark;
 use crate::store::mirror::{self, LeaseMirror, MirrorChange};
 use crate::store::snapshot::{Files, Snapshot};
+use crate::store::transaction::Transaction;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -122,6 +123,9 @@ pub enum Hold {
     ByItself,
     /// The lease was taken from it.
     Gone,
+    /// Its row is missing or stands twice, and nothing says that the lease is gone:
+    /// an editor may be about to save the rest.
+    Unclear,
 }
 
 /// Whether the lease of a run is still its own.
@@ -140,8 +144,11 @@ pub fn hold(ctx: &Context, snapshot: &Snapshot<'_>, who: &Identity) -> Result<Ho
     }
     let history = snapshot.journal()?.history(&run.task);
     let own = history.leases.iter().find(|lease| lease.token == Some(run.token));
-    let by_itself = own.is_some_and(|lease| lease.ended == Some(LeaseEnd::ByHolder));
-    Ok(if by_itself { Hold::ByItself } else { Hold::Gone })
+    Ok(match own.map(|lease| lease.ended) {
+        Some(Some(LeaseEnd::ByHolder)) => Hold::ByItself,
+        Some(None) => Hold::Unclear,
+        Some(Some(LeaseEnd::Lost)) | None => Hold::Gone,
+    })
 }
 
 /// Claims a task for a runner. `made` is called before the claim is committed, so
@@ -283,9 +290,13 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Ren
                 explicit: true,
                 run: Some(run.clone()),
             };
-            if hold(ctx, snapshot, &holder)? != Hold::Own {
-                renewed.borrow_mut().gone.push(run.token);
-                continue;
+            match hold(ctx, snapshot, &holder)? {
+                Hold::Own => {}
+                Hold::Unclear => continue,
+                Hold::ByItself | Hold::Gone => {
+                    renewed.borrow_mut().gone.push(run.token);
+                    continue;
+                }
             }
             let case = Case::of(snapshot, &run.task)?;
             renew_one(ctx, &case, run, actor, now, &mut decision);
@@ -316,12 +327,19 @@ fn renew_one(
     decision.operations.push(operation);
 }
 
-/// Writes the end of a run into the ledger, under its lease.
+/// Writes the end of a run into the ledger, under its lease. Who is patient is told
+/// to come again where the row is missing.
 ///
 /// # Errors
 /// What [`change::run`] says: nothing was changed then, and trying again is
 /// sensible.
-pub fn finish(ctx: &Context, who: &Identity, verdict: &Verdict, mark: &RunMark) -> Result<Settled> {
+pub fn finish(
+    ctx: &Context,
+    who: &Identity,
+    verdict: &Verdict,
+    mark: &RunMark,
+    is_patient: bool,
+) -> Result<Settled> {
     let Some(run) = &who.run else { return Ok(Settled::Gone) };
     let (command, note, journal_note) = match verdict {
         Verdict::Submit => (Command::Submit, None, None),
@@ -351,6 +369,16 @@ pub fn finish(ctx: &Context, who: &Identity, verdict: &Verdict, mark: &RunMark) 
             Hold::Own => Settled::Moved,
             Hold::ByItself => Settled::ByItself,
             Hold::Gone => Settled::Gone,
+            Hold::Unclear if is_patient => {
+                return Err(Error::new(
+                    ErrorKind::Busy,
+                    format!(
+                        "the row of `{}` is missing or stands twice; its run's end waits for it",
+                        run.task
+                    ),
+                ));
+            }
+            Hold::Unclear => Settled::Gone,
         };
         settled.set(verdict);
         if verdict != Settled::Moved {
@@ -385,6 +413,17 @@ pub fn reap(ctx: &Context, who: &Identity) -> Result<Vec<String>> {
     };
     carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
     Ok(reaped.into_inner())
+}
+
+/// Completes a change that stands and was not completed, whoever made it.
+///
+/// # Errors
+/// `failed` or `ledger_invalid` where that cannot be.
+pub fn complete(ctx: &Context, who: &Identity) -> Result<()> {
+    let change =
+        Change { command: "watch", who: who.clone(), note: None, dry_run: false, op_id: None };
+    let meta = change::meta(&change);
+    Transaction::begin(&ctx.sys, &ctx.layout, ctx.settings.lock_wait, &meta).map(drop)
 }
 
 /// A change that stands though its end is missing did come about: whoever comes

@@ -126,7 +126,7 @@ pub fn prune_all(sys: &Sys, layout: &Layout, most: u64) -> Result<()> {
 
 /// The number that names a run: a token grows, and so does a due time, both in
 /// milliseconds.
-fn number(path: &Path) -> Option<u64> {
+pub(super) fn number(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.parse().ok()
 }
 

@@ -202,8 +202,11 @@ fn the_oldest_logs_go_when_all_take_too_much() {
         }
     }
     let there = || {
-        let mut there: Vec<u64> =
-            all(&sys, &layout).unwrap().iter().filter_map(|dir| number(dir.path())).collect();
+        let mut there: Vec<u64> = all(&sys, &layout)
+            .unwrap()
+            .iter()
+            .filter_map(|dir| index::number(dir.path()))
+            .collect();
         there.sort_unstable();
         there
     };

@@ -91,6 +91,7 @@ impl Dispatcher<'_> {
             renew_at_ms: i64::MIN,
             stop: dir.read_stop(sys).ok().flatten().and_then(|stop| Why::parse(&stop.why)),
             told: false,
+            unclear_since_ms: None,
             leave_at_ms: None,
             must_end_ms,
             ended: false,

@@ -30,6 +30,9 @@ pub(super) enum Phase {
 const LAST_GRACE: Duration = Duration::from_secs(1);
 /// How long a watch that ends by itself tries to tell of alerts.
 const NO_HURRY: Duration = Duration::from_secs(30);
+/// How often a watch that ends by itself tries to write the end of a run: some
+/// half a minute.
+pub(super) const MOST_TRIES: u32 = 7;
 /// How long the end of a drain waits for a ledger that cannot be written: what is
 /// not settled then is the next watch's.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -77,7 +80,12 @@ impl Dispatcher<'_> {
     pub(super) fn has_waited_enough(&self) -> bool {
         let now = self.sys.clock.boot_ms();
         let past = |at: i64| at.saturating_add(start::ms(LAST_WORDS)) <= now;
-        matches!(self.phase, Phase::Draining(at) if past(at))
+        match self.phase {
+            Phase::Open => false,
+            // What could not be written in so many tries is the next watch's.
+            Phase::Closing => self.runs.values().any(|going| going.tries >= MOST_TRIES),
+            Phase::Draining(at) => past(at),
+        }
     }
 
     /// Lets everybody be told of alerts: a watch that ends by itself has time for

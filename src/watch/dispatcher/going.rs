@@ -36,6 +36,8 @@ pub(super) struct Going {
     /// When its keeper must have ended, by the clock that does not jump: one that
     /// stands still is not waited for.
     pub must_end_ms: i64,
+    /// Since when its row is missing or stands twice.
+    pub unclear_since_ms: Option<i64>,
     /// When a command that gave its lease up by itself is asked to end.
     pub leave_at_ms: Option<i64>,
     /// Whether its keeper has ended.
@@ -144,6 +146,8 @@ impl Dispatcher<'_> {
         let now = self.sys.clock.boot_ms();
         let leaves =
             |going: &Going| going.stop.is_none() && going.leave_at_ms.is_some_and(|at| at <= now);
+        let is_over = |going: &Going| going.unclear_since_ms.is_some_and(|at| at + 1000 <= now);
+        self.dirty |= self.runs.values().any(|going| going.stop.is_none() && is_over(going));
         let late: Vec<u64> =
             self.runs.iter().filter(|(_, going)| leaves(going)).map(|(key, _)| *key).collect();
         for key in late {

@@ -3,22 +3,25 @@
 //! Invariant: a look writes nothing.
 
 use super::ends::{LAST_WORDS, Phase};
+use super::going::Going;
 use super::turns::Turns;
 use super::{Dispatcher, LONGEST, start};
 use crate::error::{ErrorKind, Result};
 use crate::ledger::tasks::RowId;
+use crate::model::actor::Actor;
 use crate::model::field::TaskField;
 use crate::model::task::Expiry;
 use crate::model::time::Timestamp;
-use crate::services::context::{Context, Mode};
+use crate::services::context::{Context, Identity, Mode};
 use crate::services::queue;
-use crate::services::runs::{self, Hold};
+use crate::services::runs::{self, Free, Hold};
 use crate::store::checkpoint::Checkpoint;
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::sys::Stat;
 use crate::watch::event::{Event, Kind};
 use crate::watch::monitor::Found;
 use crate::watch::plan::{self, Plan, View};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// What the file system says of the files that matter: equal ones need no look.
@@ -29,12 +32,17 @@ pub(super) struct Look {
     pub plan: Plan,
     pub found: Found,
     pub turns: Turns,
+    /// Whether somebody began a change and did not complete it.
+    pub unfinished: bool,
 }
 
 /// Where file events are heard, files are looked at so often all the same.
 const HEARING: u32 = 5;
-/// How often a run of another watch is looked at, which may have died.
-const OTHERS: Duration = Duration::from_secs(5);
+/// How often a run of another watch is looked at, which may have died; oftener
+/// where its lease would end before that.
+const OTHERS: Duration = Duration::from_secs(2);
+/// How long a row may be missing, or stand twice, before its run is ended.
+const UNCLEAR: Duration = Duration::from_secs(1);
 
 impl Dispatcher<'_> {
     /// Whether to look: something happened, or the time has come. Costs the status
@@ -71,6 +79,9 @@ impl Dispatcher<'_> {
             next = next.min(going.settle_at_ms.unwrap_or(i64::MAX));
             if !going.ended {
                 next = next.min(going.must_end_ms);
+                if let Some(since) = going.unclear_since_ms.filter(|_| going.stop.is_none()) {
+                    next = next.min(since.saturating_add(start::ms(UNCLEAR)));
+                }
                 if going.stop.is_none() {
                     next = next.min(going.leave_at_ms.unwrap_or(i64::MAX));
                 }
@@ -95,9 +106,22 @@ impl Dispatcher<'_> {
         let mut snapshot = Snapshot::parse(&self.sys, &ctx.layout, &files)?;
         runs::notice(ctx, &files, &mut snapshot)?;
         let now = self.now(snapshot.journal()?.newest());
-        for going in self.runs.values_mut().filter(|going| going.runner.is_some()) {
+        // A change that stands and is not in the journal yet, such as our own claim,
+        // says nothing of who holds what: it is completed first.
+        let unfinished = files.unfinished;
+        let known = |going: &&mut Going| going.runner.is_some() && !unfinished;
+        for going in self.runs.values_mut().filter(known) {
             let hold = runs::hold(ctx, &snapshot, &going.who)?;
-            going.is_held = hold == Hold::Own;
+            // A row that is cut off while its editor saves comes back.
+            let since = match hold {
+                Hold::Unclear => *going.unclear_since_ms.get_or_insert(now.boot_ms),
+                Hold::Own | Hold::ByItself | Hold::Gone => {
+                    going.unclear_since_ms = None;
+                    now.boot_ms
+                }
+            };
+            let may_come_back = now.boot_ms < since.saturating_add(start::ms(UNCLEAR));
+            going.is_held = hold == Hold::Own || (hold == Hold::Unclear && may_come_back);
             if hold == Hold::ByItself && going.leave_at_ms.is_none() {
                 // It is believed, and may come to its end.
                 let grace = going.runner.as_ref().map_or(Duration::ZERO, |runner| runner.grace);
@@ -139,6 +163,9 @@ impl Dispatcher<'_> {
             .collect();
         let watch = &ctx.settings.watch;
         let mut plan = plan::plan(&view, &going, watch, &paused, self.mode(), now, explain);
+        if explain {
+            plan.waiting.extend(unmatched(ctx, &snapshot, &free, now.wall)?);
+        }
         let mut sleep = plan.sleep.unwrap_or(LONGEST);
         if let Some(next) = turns.next {
             let left = u64::try_from(next.since(now.wall)).unwrap_or(0);
@@ -147,18 +174,19 @@ impl Dispatcher<'_> {
         let is_others = |(_, token): &(String, u64)| !self.runs.contains_key(token);
         self.others = running.into_iter().filter(is_others).collect();
         if !self.others.is_empty() {
-            sleep = sleep.min(OTHERS);
+            let ttl = ctx.settings.leases.ttl / 6;
+            sleep = sleep.min(OTHERS).min(ttl.max(Duration::from_millis(200)));
         }
         plan.sleep = Some(sleep.min(LONGEST));
         let found = self.found(&snapshot, now.wall);
         self.show_figures(&snapshot, now.wall);
-        Ok(Look { plan, found, turns })
+        Ok(Look { plan, found, turns, unfinished })
     }
 
     /// Reads the settings anew. Where they cannot be used the old ones stay, and
     /// that is told once.
     fn refresh(&mut self) -> Result<()> {
-        match Context::open(&self.sys, self.dir.clone(), Mode::Change) {
+        match Context::open(&self.outside, self.dir.clone(), Mode::Change) {
             Ok(ctx) => {
                 if ctx.written != self.ctx.written || self.broken.take().is_some() {
                     self.failing.clear();
@@ -182,6 +210,21 @@ impl Dispatcher<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What anybody could claim and no runner takes.
+fn unmatched(
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    free: &[Free],
+    now: Timestamp,
+) -> Result<Vec<(String, String)>> {
+    let Some(actor) = Actor::parse("WORK") else { return Ok(Vec::new()) };
+    let who = Identity { actor, solo: false, explicit: false, run: None };
+    let rows = queue::candidates(ctx, snapshot, &who, now, &|_| false, &HashSet::new())?;
+    let ids = rows.into_iter().map(|row| snapshot.tasks.id(row).into_owned());
+    let is_left = |id: &String| free.iter().all(|free| free.task != *id);
+    Ok(ids.filter(is_left).map(|id| (id, "no runner matches it".to_owned())).collect())
 }
 
 /// When the next lease expires, grace included.

@@ -23,9 +23,10 @@ mod start;
 mod tend;
 mod turns;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Identity};
+use crate::services::runs;
 use crate::store::alerts::Alerts;
 use crate::sys::{Listener, Listening, Sys};
 use crate::watch::event::{Event, Kind};
@@ -54,6 +55,8 @@ pub struct Request {
 
 /// A watch at work.
 pub struct Dispatcher<'d> {
+    /// The outside as it is, and as far as the workspace reaches.
+    outside: Sys,
     sys: Sys,
     dir: Option<PathBuf>,
     ctx: Context,
@@ -137,7 +140,8 @@ impl<'d> Dispatcher<'d> {
         let entries = &ctx.settings.watch.notify;
         Self {
             notifier: Notifier::new(sys, &ctx.layout.root, entries, log),
-            sys: sys.clone(),
+            outside: sys.clone(),
+            sys: ctx.sys.clone(),
             dir,
             ctx,
             who,
@@ -201,7 +205,17 @@ impl<'d> Dispatcher<'d> {
             self.show_vitals(sleep);
             self.end_in_time();
             let is_over = self.phase != Phase::Open && self.runs.is_empty();
-            if is_over || self.has_waited_enough() {
+            if is_over {
+                break;
+            }
+            if self.has_waited_enough() {
+                self.failure = Some(Error::new(
+                    ErrorKind::Failed,
+                    format!(
+                        "runs that could not be settled: {}; the next watch does it",
+                        self.runs.len()
+                    ),
+                ));
                 break;
             }
         }
@@ -224,7 +238,7 @@ impl<'d> Dispatcher<'d> {
             return self.until_next();
         }
         match self.look(false) {
-            Ok(Look { plan, found, turns }) => {
+            Ok(Look { plan, found, turns, unfinished }) => {
                 if self.blind > 0 {
                     self.blind = 0;
                     self.said.clear();
@@ -235,6 +249,9 @@ impl<'d> Dispatcher<'d> {
                 let reaps = plan.actions.contains(&Action::Reap);
                 let sleep = plan.sleep.unwrap_or(LONGEST).min(tend);
                 self.look_at_ms = self.after(sleep);
+                if unfinished {
+                    self.complete();
+                }
                 self.dirty |= self.act(plan);
                 self.take_turns(turns);
                 self.recover_others();
@@ -303,9 +320,24 @@ impl<'d> Dispatcher<'d> {
         done
     }
 
+    /// Completes what a dead writer, or one of ours that could not, left half done.
+    fn complete(&mut self) {
+        if self.sys.clock.boot_ms() < self.rests_until_ms {
+            self.look_at_ms = self.look_at_ms.min(self.rests_until_ms);
+            return;
+        }
+        match runs::complete(&self.ctx, &self.who) {
+            Ok(()) => self.dirty = true,
+            Err(error) => self.stumble(&error),
+        }
+    }
+
     /// Tells of an action that failed, and lets some time pass before the next.
     fn stumble(&mut self, error: &Error) {
         self.trouble(error);
+        if self.request.once {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
         let pause = self.ctx.settings.watch.poll.saturating_mul(1 << self.stumbles.min(5));
         self.stumbles += 1;
         self.rests_until_ms = self.after(pause.min(LONGEST));

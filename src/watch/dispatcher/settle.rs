@@ -4,6 +4,7 @@
 //! be written is tried again until it is, or until the lease is another's.
 
 use super::Dispatcher;
+use super::ends::MOST_TRIES;
 use super::going::{Going, Why};
 use crate::error::ErrorKind;
 use crate::model::run::{RunResult, backoff};
@@ -96,6 +97,11 @@ impl Dispatcher<'_> {
         };
         let Some(going) = self.runs.remove(&key) else { return };
         let _ = going.dir.settle(&self.sys, &self.ctx.layout);
+        let mut message = message;
+        if result.is_some_and(RunResult::is_failure) {
+            let log = self.ctx.layout.display(&going.dir.path().join("run.log"));
+            message.push_str(&format!("; its output is in {log}"));
+        }
         let result = result.map(|result| say(result, end.as_ref()));
         let event = Event { result, took_ms, message, ..going.event(Kind::Ended) };
         let (sys, layout) = (&self.sys, &self.ctx.layout);
@@ -170,13 +176,15 @@ impl Dispatcher<'_> {
             adopted: going.adopted,
             ..RunMark::default()
         };
-        let settled = runs::finish(&self.ctx, &going.who, &verdict, &mark)?;
+        let settled =
+            runs::finish(&self.ctx, &going.who, &verdict, &mark, going.tries < MOST_TRIES)?;
         Ok(match (settled, &verdict) {
             (Settled::ByItself, _) => "its command had moved the task by itself".to_owned(),
             (Settled::Gone, _) => GONE.to_owned(),
             (Settled::Moved, Verdict::Submit) => "handed in".to_owned(),
             (Settled::Moved, Verdict::Fix { .. }) => {
-                format!("given up after {} attempts: FIX", attempts.used)
+                let s = if attempts.used == 1 { "" } else { "s" };
+                format!("given up after {} attempt{s}: FIX", attempts.used)
             }
             (Settled::Moved, Verdict::Back { not_before: None, .. }) => "given back".to_owned(),
             (Settled::Moved, Verdict::Back { not_before: Some(at), .. }) => {
@@ -198,7 +206,8 @@ impl Dispatcher<'_> {
         let runner = going.runner.as_ref().map_or("", |runner| &runner.name);
         let tail = going.dir.tail(&self.sys, 16 << 10);
         let tail = String::from_utf8_lossy(&tail);
-        let mut note = format!("{runner}: {} attempts, the last: {}", attempts, say(result, end));
+        let s = if attempts == 1 { "" } else { "s" };
+        let mut note = format!("{runner}: {attempts} attempt{s}, the last: {}", say(result, end));
         let lines = last_lines(&tail);
         if !lines.is_empty() {
             note.push_str(": ");
@@ -291,14 +300,16 @@ fn say(result: RunResult, end: Option<&RunEnd>) -> String {
 
 /// Whether trying again cannot help.
 fn is_final(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::NotFound | ErrorKind::NotAllowed | ErrorKind::LeaseLost | ErrorKind::Held
-    )
+    matches!(kind, ErrorKind::NotAllowed | ErrorKind::LeaseLost | ErrorKind::Held)
 }
 
 /// The last lines of an output, as words for a cell.
 fn last_lines(tail: &str) -> String {
+    // What is mostly no text says nothing to people.
+    let odd = tail.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
+    if odd * 4 > tail.chars().count() {
+        return String::new();
+    }
     let redacted = secrets::redact(tail);
     let lines: Vec<String> = redacted.lines().map(plain).filter(|line| !line.is_empty()).collect();
     let last = lines.len().saturating_sub(NOTE_LINES);

@@ -22,6 +22,8 @@ use std::time::Duration;
 const RENEW: u32 = 3;
 /// Between two attempts at a renewal that did not succeed.
 const RENEW_AGAIN: Duration = Duration::from_secs(2);
+/// So many characters of a title are told.
+const TITLE: usize = 80;
 /// A schedule's command that takes longer than this is ended.
 const SCHEDULE_LIMIT: Duration = Runner::TIMEOUT;
 
@@ -75,6 +77,7 @@ impl Dispatcher<'_> {
             renew_at_ms: from + ms(claimed.left / RENEW),
             stop: None,
             told: false,
+            unclear_since_ms: None,
             leave_at_ms: None,
             must_end_ms: from + ms(limit),
             ended: false,
@@ -90,7 +93,8 @@ impl Dispatcher<'_> {
             .and_then(|()| self.spawn(&going.dir, env));
         match spawned {
             Ok(child) => {
-                let event = Event { message: claimed.title, ..going.event(Kind::Started) };
+                let event =
+                    Event { message: shortened(&claimed.title), ..going.event(Kind::Started) };
                 self.wait_for(key, child);
                 self.runs.insert(key, going);
                 self.tell(event);
@@ -186,6 +190,7 @@ impl Dispatcher<'_> {
             renew_at_ms: i64::MAX,
             stop: None,
             told: false,
+            unclear_since_ms: None,
             leave_at_ms: None,
             must_end_ms: self.after(SCHEDULE_LIMIT.saturating_add(self.ctx.settings.watch.grace)),
             ended: false,
@@ -285,6 +290,14 @@ impl Dispatcher<'_> {
 
     pub(super) fn now_ms(&self) -> i64 {
         self.sys.clock.now_ms()
+    }
+}
+
+/// A title that fits a line.
+fn shortened(title: &str) -> String {
+    match title.char_indices().nth(TITLE) {
+        Some((end, _)) => format!("{}…", &title[..end]),
+        None => title.to_owned(),
     }
 }
 

@@ -45,6 +45,13 @@ impl Dispatcher<'_> {
         let mut unreadable = Vec::new();
         let zone = self.ctx.settings.zone();
         for schedule in &self.ctx.settings.watch.schedules {
+            // One at a time: what comes while it goes on waits, or was missed.
+            let is_it = |name: &String| *name == schedule.name;
+            let goes_on = self.runs.values().any(|g| g.runner.is_none() && is_it(&g.name))
+                || self.queued.iter().any(|due| is_it(&due.name));
+            if goes_on {
+                continue;
+            }
             let cron = schedule.cron.as_str();
             let first = self.first_seen.entry(schedule.name.clone());
             let first = first.or_insert_with(|| (cron.to_owned(), now));

@@ -171,7 +171,10 @@ fn t57_a_full_disk_starves_the_heartbeat() {
         shop.until_state("T-1", "REVIEW");
         let journal = shop.journal();
         let ends = results(&journal, "T-1");
-        assert!(matches!(&ends[..], [first, .., last] if first == "lost" && last == "ok"), "{ends:?}");
+        assert!(
+            matches!(&ends[..], [first, .., last] if first == "lost" && last == "ok"),
+            "{ends:?}"
+        );
         watch.closes();
         shop.is_sound();
         say(
