@@ -195,9 +195,7 @@ impl<'d> Dispatcher<'d> {
         let mut sleep = Duration::ZERO;
         loop {
             let heard = self.hear(sleep);
-            for token in heard.ended {
-                self.ended(token);
-            }
+            self.have_ended(&heard.ended);
             self.settle_due();
             self.end_again();
             self.end_stuck();

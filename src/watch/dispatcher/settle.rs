@@ -51,9 +51,24 @@ pub(super) fn not_started(token: u64, why: String, now_ms: i64) -> RunEnd {
 }
 
 impl Dispatcher<'_> {
+    /// Hears that keepers ended, and looks which others wrote an end: what ended
+    /// together is settled together, in the order in which it began.
+    pub(super) fn have_ended(&mut self, keys: &[u64]) {
+        if keys.is_empty() {
+            return;
+        }
+        let wrote = |going: &Going| matches!(going.dir.read_end(&self.sys), Ok(Some(_)));
+        let others = self.runs.iter().filter(|(_, going)| !going.ended && wrote(going));
+        let others: Vec<u64> = others.map(|(key, _)| *key).collect();
+        for key in keys.iter().copied().chain(others) {
+            self.ended(key);
+        }
+    }
+
     /// Hears that the keeper of a run ended.
     pub(super) fn ended(&mut self, key: u64) {
-        if let Some(going) = self.runs.get_mut(&key) {
+        // Whose end was read before its keeper's end was heard of is not told twice.
+        if let Some(going) = self.runs.get_mut(&key).filter(|going| going.settle_at_ms.is_none()) {
             going.ended = true;
             going.settle_at_ms = Some(i64::MIN);
         }
