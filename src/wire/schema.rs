@@ -40,6 +40,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("status", "orch, orch status", of::<Status>()),
         ("config", "orch config", of::<Config>()),
         ("metrics", "orch metrics", of::<crate::wire::metrics::Metrics>()),
+        ("watch.once", "orch watch --once", of::<crate::wire::watch::Events>()),
         ("watch.plan", "orch watch --dry-run", of::<crate::wire::watch::Plan>()),
         ("doctor", "orch doctor", of::<Findings>()),
         ("check", "orch check", of::<Checked>()),

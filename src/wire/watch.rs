@@ -27,6 +27,13 @@ pub struct Event {
     pub message: String,
 }
 
+/// What `orch watch --once` did.
+#[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]
+pub struct Events {
+    /// In their order.
+    pub events: Vec<Event>,
+}
+
 /// What `orch watch --dry-run` would do.
 #[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]
 pub struct Plan {

@@ -86,6 +86,7 @@ const LIFE: &[&str] = &[
     "doctor",
     "metrics",
     "watch --dry-run",
+    "watch --once",
     "check",
     "check --explain duplicate-id",
     "check --accept --as CMD@boss",

@@ -45,16 +45,24 @@ pub(super) fn run(cx: &mut Cx<'_>, args: WatchArgs) -> End {
         cx.ui.note("no runners and no schedules in orch.yaml: this watch only looks after leases and alerts");
     }
     let request = Request { once: args.once, metrics: args.metrics };
+    let warnings = ctx.warnings.clone();
     let sys = cx.sys.clone();
     let dir = cx.global.dir.clone();
     let structured = cx.global.format() != Format::Table
         || cx.sys.env.var("ORCH_LOG").is_some_and(|how| how == "json");
+    // One object where there is an end to it; else one an event, as it comes.
+    let gathers = args.once && cx.global.format() == Format::Json;
+    let mut gathered = Vec::new();
     let is_seen = cx.sys.env.stdout_is_terminal();
     let ui = &mut cx.ui;
     let mut tell = |event: &Event| {
         if event.kind == Kind::Trouble && !is_seen {
             // Whoever throws the events away, as cron does, still hears of it.
             ui.warning(&event.message);
+        }
+        if gathers {
+            gathered.push(shape(event));
+            return;
         }
         // A reader that went away is no reason to leave runs alone.
         let _ = ui.emit(|out, options| {
@@ -67,6 +75,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: WatchArgs) -> End {
         });
     };
     Dispatcher::new(&sys, dir, ctx, who, request, &mut tell).run()?;
+    if gathers {
+        let data = wire::watch::Events { events: gathered };
+        cx.json("watch.once", &data, &warnings, &[])?;
+    }
     Ok(None)
 }
 

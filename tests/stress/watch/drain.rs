@@ -105,7 +105,7 @@ fn t54_one_that_waits_ends_at_once_and_once_drains_too() {
     assert_eq!(count(&told, "stopped", ""), 1, "{told:#?}");
     let shop = Shop::new(&ready(1), &runner("echo $$ >pid; sleep 600", "", "grace: 0s"));
     let program = crate::support::ground::program();
-    let once = shop.watch_with(&[&program, "watch", "--once", "--json"]);
+    let once = shop.watch_with(&[&program, "watch", "--once", "--format=jsonl"]);
     let _ = shop.noted("pid");
     once.closes();
     assert_eq!((shop.state("T-1").as_str(), claims(&shop.journal(), "T-1")), ("READY", 1));

@@ -69,7 +69,7 @@ impl Shop {
     /// `watch --once`, and what it told.
     #[track_caller]
     pub fn once(&self) -> Vec<Value> {
-        let ran = self.ground.run("watch --once --json").ok();
+        let ran = self.ground.run("watch --once --format jsonl").ok();
         ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
