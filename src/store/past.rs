@@ -43,6 +43,16 @@ impl Journal {
         found.filter(|entry| !entry.forbidden.is_empty()).collect()
     }
 
+    /// The leases that the command of a run took for itself, by their tokens.
+    pub fn taken_by_run(&self, token: u64) -> Vec<u64> {
+        let needle = format!("\"run\":{{\"token\":{token}");
+        let by_run = self.entries_with(needle.as_bytes()).filter(|entry| {
+            entry.run.as_ref().is_some_and(|run| run.token == token && run.attempt.is_none())
+                && matches!(entry.command.as_str(), "claim" | "submit")
+        });
+        by_run.filter_map(|entry| entry.token).filter(|other| *other != token).collect()
+    }
+
     /// Whether an operation was taken back, and that was not taken back again.
     pub fn is_undone(&self, id: &str) -> bool {
         let needle = format!("\"undoes\":{}", serde_json::to_string(id).unwrap_or_default());

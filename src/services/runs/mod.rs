@@ -14,11 +14,12 @@ pub use ask::{Free, Seen, free, going_on, lives, matches, not_before, running, s
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::tasks::shell_word;
 use crate::model::actor::Actor;
+use crate::model::field::TaskField;
 use crate::model::history::LeaseEnd;
 use crate::model::operation::Operation;
 use crate::model::outcome::{Grant, Outcome};
 use crate::model::run::RunResult;
-use crate::model::task_state::Command;
+use crate::model::task_state::{Command, State};
 use crate::model::time::Timestamp;
 use crate::services::change::{self, Change, Changed, Decision};
 use crate::services::claim;
@@ -27,6 +28,7 @@ use crate::services::context::{AUTO, Context, Identity, Run};
 use crate::services::transition::{self, Case, Standing, standing};
 use crate::services::{hand_edits, queue};
 use crate::store::entry::RunMark;
+use crate::store::journal::Journal;
 use crate::store::mirror::{self, LeaseMirror, MirrorChange};
 use crate::store::snapshot::{Files, Snapshot};
 use crate::store::transaction::Transaction;
@@ -396,6 +398,50 @@ pub fn finish(
     };
     carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
     Ok(settled.get())
+}
+
+/// Gives back what the command of a run claimed for itself and nobody works on any
+/// more. Gives those tasks. Cost: a look at the journal where there is none.
+///
+/// # Errors
+/// What [`change::run`] says.
+pub fn give_back(ctx: &Context, who: &Identity) -> Result<Vec<String>> {
+    let Some(run) = &who.run else { return Ok(Vec::new()) };
+    let taken = Journal::read(&ctx.sys, &ctx.layout)?.taken_by_run(run.token);
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    let change =
+        Change { command: "release", who: who.clone(), note: None, dry_run: false, op_id: None };
+    let given = RefCell::new(Vec::new());
+    let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
+        given.borrow_mut().clear();
+        let mut decision = Decision::new(Outcome::default());
+        for row in snapshot.tasks.rows() {
+            if snapshot.tasks.cell(row, TaskField::State).as_deref() != Some(State::Doing.as_str())
+            {
+                continue;
+            }
+            let id = snapshot.tasks.id(row).into_owned();
+            let Ok(case) = Case::of(snapshot, &id) else { continue };
+            let Some(token) = case.history.running().and_then(|lease| lease.token) else {
+                continue;
+            };
+            if !taken.contains(&token) {
+                continue;
+            }
+            let holder = Identity { run: Some(Run { task: id.clone(), token }), ..who.clone() };
+            let request = transition::Request::default();
+            let step =
+                transition::step(ctx, snapshot, &holder, &case, Command::Release, &request, now)?;
+            transition::apply(step, &id, &mut decision);
+            given.borrow_mut().push(id);
+        }
+        decision.outcome.already = decision.operations.is_empty();
+        Ok(decision)
+    };
+    carried_out(change::run(ctx, &change, &decide, &|_| Value::Null))?;
+    Ok(given.into_inner())
 }
 
 /// Takes expired leases back, as `orch reap` does. Gives their tasks.

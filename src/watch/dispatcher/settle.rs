@@ -93,7 +93,7 @@ impl Dispatcher<'_> {
         }
         let Some(going) = self.runs.get(&key) else { return };
         let result = result_of(end.as_ref(), going.stop.or_else(|| asked(end.as_ref())));
-        if let (Some(result), Some(runner)) = (result, going.runner.clone()) {
+        if let (Some(result), Some(runner), 0) = (result, going.runner.clone(), going.tries) {
             self.count_starts(&runner, result, end.as_ref());
         }
         let Some(going) = self.runs.get(&key) else { return };
@@ -111,9 +111,14 @@ impl Dispatcher<'_> {
             (_, None) => GONE.to_owned(),
         };
         let Some(going) = self.runs.remove(&key) else { return };
+        match runs::give_back(&self.ctx, &going.who) {
+            Ok(tasks) => self.tell_given(tasks),
+            Err(error) => self.trouble(&error),
+        }
         let _ = going.dir.settle(&self.sys, &self.ctx.layout);
         let mut message = message;
-        if result.is_some_and(RunResult::is_failure) {
+        let has_printed = end.as_ref().is_none_or(|end| end.log_bytes > 0);
+        if has_printed && result.is_some_and(RunResult::is_failure) {
             let log = self.ctx.layout.display(&going.dir.path().join("run.log"));
             message.push_str(&format!("; its output is in {log}"));
         }
@@ -132,6 +137,14 @@ impl Dispatcher<'_> {
         };
         self.tell(event);
         self.dirty = true;
+    }
+
+    fn tell_given(&mut self, tasks: Vec<String>) {
+        for task in tasks {
+            let message = "the command of another run had claimed it: given back".to_owned();
+            let task = Some(task);
+            self.tell(Event { kind: Kind::Reaped, task, message, ..Event::default() });
+        }
     }
 
     fn settle_later(&mut self, key: u64) {

@@ -219,6 +219,21 @@ fn freeze_begins_nothing_and_lets_go_on_what_goes_on() {
     shop.is_sound();
 }
 
+/// A command that goes on to the next task by itself leaves it with nobody.
+#[test]
+fn what_a_command_claims_beside_its_own_task_is_given_back() {
+    let orch = crate::support::ground::program();
+    let script = format!("echo $ORCH_TASK_ID >>runs; {orch} submit $ORCH_TASK_ID --claim-next");
+    let shop = Shop::new(&ready(3), &runner(&script, "", "max_parallel: 1"));
+    let watch = shop.watch();
+    until("all are handed in", || shop.states().get("REVIEW") == Some(&3));
+    let told = watch.closes();
+    assert_eq!(shop.lines("runs").len(), 3);
+    let given = told.iter().filter(|e| e["event"] == "reaped").count();
+    assert_eq!(given, 2, "{told:#?}");
+    shop.is_sound();
+}
+
 /// A live but slow worker was killed; one blocking call was longer than the TTL.
 #[test]
 fn a_run_much_longer_than_its_lease_keeps_it() {
