@@ -253,9 +253,10 @@ impl<'d> Dispatcher<'d> {
                 self.dirty |= self.act(plan);
                 self.take_turns(turns);
                 self.recover_others();
+                // What failed is not waited for: the next one tries it.
+                let is_begun = !reaps && self.queued.is_empty();
                 if self.request.once
-                    && !reaps
-                    && self.queued.is_empty()
+                    && (is_begun || self.failure.is_some())
                     && self.phase == Phase::Open
                 {
                     self.phase = Phase::Closing;
