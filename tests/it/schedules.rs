@@ -25,7 +25,7 @@ fn workspace(cron: &str, catch_up: bool) -> tempfile::TempDir {
 
 fn watch(dir: &Path, once: bool) -> Child {
     Command::new(ORCH)
-        .args(["watch", "--json"])
+        .args(["watch", "--format=jsonl"])
         .args(once.then_some("--once"))
         .current_dir(dir)
         .env_remove("ORCH_ROOT")
