@@ -21,6 +21,9 @@ use crate::watch::event::{Event, Kind};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// A folder younger than this may be in the making.
+const BEING_MADE: Duration = Duration::from_secs(10);
+
 impl Dispatcher<'_> {
     /// Looks at the folders of all runs.
     pub(super) fn recover(&mut self) {
@@ -50,8 +53,14 @@ impl Dispatcher<'_> {
             return;
         }
         let Ok(Some(record)) = dir.read_record(sys) else {
-            // Nothing was ever claimed with it, if nobody is at it just now.
-            if matches!(dir.read_record(sys), Ok(None)) && matches!(dir.lock(sys), Ok(Some(_))) {
+            // Nothing was ever claimed with it, unless somebody is just making it.
+            let age_ms = sys
+                .fs
+                .lstat(dir.path())
+                .map_or(0, |stat| i128::from(sys.clock.now_ms()) - stat.mtime_ns / 1_000_000);
+            let is_old = age_ms > i128::from(super::start::ms(BEING_MADE));
+            let is_bare = is_old && matches!(dir.read_record(sys), Ok(None));
+            if is_bare && matches!(dir.lock(sys), Ok(Some(_))) {
                 dir.remove(sys, &self.ctx.layout);
             }
             return;
@@ -68,7 +77,6 @@ impl Dispatcher<'_> {
         if dir.is_settled(sys) {
             return;
         }
-        dir.clean(sys);
         if record.token == 0 {
             // A schedule's: it needs nobody, and has its own time limit.
             if has_ended(sys, &dir) || self.keeper(&dir).is_none() {
@@ -101,6 +109,10 @@ impl Dispatcher<'_> {
         };
         let ended = has_ended(sys, &going.dir);
         let keeper = if ended { None } else { self.keeper(&going.dir) };
+        if keeper.is_none() {
+            // Whoever wrote there is dead, and the lock is ours.
+            going.dir.clean(sys);
+        }
         let (message, keeper) = match keeper {
             Some(process) => ("its keeper lives: taken over", Some(process)),
             None if ended => ("it ended while nobody watched", None),

@@ -2,6 +2,7 @@
 //! is taken over or ended by the next.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use super::shop::{Shop, claims, ready, results, runner, until};
@@ -174,6 +175,9 @@ fn t50_what_a_killed_watch_left_in_the_folders_of_runs_is_cleared() {
     fs::create_dir(&never).unwrap();
     fs::write(never.join("watch.lock"), "").unwrap();
     fs::write(never.join(".run.json.orch-0123456789abcdef"), "{").unwrap();
+    // One that is younger may be in the making.
+    let old = Command::new("touch").args(["-d", "1 hour ago"]).arg(&never).status();
+    assert!(old.unwrap().success());
     for _ in 0..2 {
         shop.once();
     }
