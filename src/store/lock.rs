@@ -18,7 +18,10 @@
 //! ```
 //!
 //! so whoever gets the lock checks that the path still names the file, and
-//! checks again just before the commit point.
+//! checks again just before the commit point. Between that look and the commit
+//! the name can be lost once more; three who each have a lock of their own could
+//! then undo each other. So writers also lock the folder of the ledgers, which
+//! nobody removes by mistake, as far as its file system can.
 
 use std::fmt;
 use std::io;
@@ -33,12 +36,15 @@ use crate::sys::{FileKind, LockFile, Stat, Sys};
 pub struct LedgerLock {
     file: Box<dyn LockFile>,
     path: PathBuf,
+    _folder: Option<Box<dyn LockFile>>,
 }
 
-/// What a lock is for: a word for messages, and its file.
+/// What a lock is for: a word for messages, its file, and the folder that is
+/// locked with it.
 struct Guarded {
     what: &'static str,
     path: PathBuf,
+    folder: Option<PathBuf>,
 }
 
 impl fmt::Debug for LedgerLock {
@@ -55,7 +61,11 @@ impl LedgerLock {
     /// `busy` after the wait, naming the holder; `failed` where the lock file
     /// cannot be used.
     pub fn acquire(sys: &Sys, layout: &Layout, wait: Duration, holder_note: &str) -> Result<Self> {
-        let guarded = Guarded { what: "the ledger is", path: layout.os_lock() };
+        let guarded = Guarded {
+            what: "the ledger is",
+            path: layout.os_lock(),
+            folder: Some(layout.state_dir()),
+        };
         Self::take(sys, layout, guarded, wait, holder_note)
     }
 
@@ -65,14 +75,14 @@ impl LedgerLock {
     /// # Errors
     /// As [`LedgerLock::acquire`].
     pub fn of_alerts(sys: &Sys, layout: &Layout, wait: Duration) -> Result<Self> {
-        let guarded = Guarded { what: "the alerts are", path: layout.alerts_lock() };
+        let guarded = Guarded { what: "the alerts are", path: layout.alerts_lock(), folder: None };
         Self::take(sys, layout, guarded, wait, &holder_note(sys, "watch", "orch watch"))
     }
 
     fn take(
         sys: &Sys,
         layout: &Layout,
-        Guarded { what, path }: Guarded,
+        Guarded { what, path, folder }: Guarded,
         wait: Duration,
         holder_note: &str,
     ) -> Result<Self> {
@@ -85,11 +95,19 @@ impl LedgerLock {
                     return Err(busy(what, &mut *file, wait));
                 }
             }
+            let mut folder = folder.as_ref().and_then(|dir| sys.fs.open_folder_lock(dir).ok());
+            // What cannot be locked locks nobody out.
+            while folder.as_mut().is_some_and(|folder| matches!(folder.try_exclusive(), Ok(false)))
+            {
+                if !waiting.pause() {
+                    return Err(swapped(&path));
+                }
+            }
             if file.same_file_as(&path).map_err(|e| Error::io("check", &path, &e))? {
                 // A note that cannot be written (a full disk, a colleague's
                 // file) costs a name in a message, not the lock.
                 let _ = file.write_note(holder_note);
-                return Ok(Self { file, path });
+                return Ok(Self { file, path, _folder: folder });
             }
             if !waiting.pause() {
                 return Err(swapped(&path));
@@ -268,9 +286,12 @@ mod tests {
         let old = LedgerLock::acquire(&sys, &layout, WAIT, "old").unwrap();
         fs::remove_file(layout.os_lock()).unwrap();
         assert_eq!(old.still_ours().unwrap_err().kind, ErrorKind::Busy);
+        // Until the old one is gone there is no new one: it may be committing.
+        let error = LedgerLock::acquire(&sys, &layout, WAIT, "new").unwrap_err();
+        assert!(error.message.ends_with("was replaced while in use"), "{error}");
+        drop(old);
         let new = LedgerLock::acquire(&sys, &layout, WAIT, "new").unwrap();
         new.still_ours().unwrap();
-        drop(old);
         let error = LedgerLock::acquire(&sys, &layout, Duration::ZERO, "x").unwrap_err();
         assert!(error.message.contains("locked by new;"), "{error}");
     }

@@ -52,8 +52,9 @@
 //! save, as long as `lock_wait` lasts; then 11, with their bytes in place.
 //!
 //! # Concurrency
-//! Processes exclude each other by `flock` on `LOCKS/ledger`, which is never
-//! renamed or removed. Editors do not take it. The exchange is one call, so
+//! Processes exclude each other by `flock` on `LOCKS/ledger`, which we never
+//! rename or remove, and on the folder `STATE`, for the case that somebody else
+//! does. Editors take neither. The exchange is one call, so
 //! what it displaced has a name whoever wrote it; where it is not what was read
 //! it goes back. Where names cannot be exchanged a look and a rename take its
 //! place, and a save between the two is lost. A reader that looks between the

@@ -39,6 +39,10 @@ impl Fs for Disk {
         Ok(bytes)
     }
 
+    fn open_folder_lock(&self, dir: &Path) -> io::Result<Box<dyn LockFile>> {
+        Ok(Box::new(Locked(open_dir(dir, OFlags::empty())?)))
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         fs::metadata(path).map(|meta| stat_of(&meta))
     }

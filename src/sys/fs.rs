@@ -109,6 +109,9 @@ pub trait Fs: Send + Sync {
     /// read-only where it cannot be written. A link or anything but a regular
     /// file is an error.
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>>;
+    /// A folder to lock, which must be there. It takes no notes, and not every
+    /// file system of a network can lock it.
+    fn open_folder_lock(&self, dir: &Path) -> io::Result<Box<dyn LockFile>>;
     /// What kind of file system holds the path.
     fn fs_type(&self, path: &Path) -> io::Result<FsKind>;
 }

@@ -279,6 +279,10 @@ impl Fs for Within {
         self.inner.open_lock(&self.anchor(path)?.path)
     }
 
+    fn open_folder_lock(&self, dir: &Path) -> io::Result<Box<dyn LockFile>> {
+        self.inner.open_folder_lock(dir)
+    }
+
     fn fs_type(&self, path: &Path) -> io::Result<FsKind> {
         self.inner.fs_type(path)
     }

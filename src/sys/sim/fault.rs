@@ -199,6 +199,11 @@ impl Fs for FaultFs {
         Ok(Box::new(self.plan.open(self.inner.open_lock(path)?, path)))
     }
 
+    fn open_folder_lock(&self, dir: &Path) -> io::Result<Box<dyn LockFile>> {
+        self.plan.enter("open_folder_lock", dir)?;
+        Ok(Box::new(self.plan.open(self.inner.open_folder_lock(dir)?, dir)))
+    }
+
     fn fs_type(&self, path: &Path) -> io::Result<FsKind> {
         self.plan.enter("fs_type", path)?;
         self.inner.fs_type(path)

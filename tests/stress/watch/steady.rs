@@ -43,12 +43,16 @@ fn t58_after_many_runs_it_holds_no_more_than_after_few() {
     let rows: String = ready(many).lines().skip(few).map(|row| row.to_owned() + "\n").collect();
     fs::write(shop.ground.tasks(), shop.ground.text() + &rows).unwrap();
     done(many);
-    let second = rests(&watch);
+    let mut second = rests(&watch);
+    // The last one's files may be open a moment longer; a leak stays open.
+    until("it holds no more than after few", || {
+        second = holds(&watch);
+        second.0 <= first.0 && second.1 <= first.1
+    });
     say(
         "T58",
         format_args!("files, threads, KiB after {few} runs {first:?}, after {many} {second:?}"),
     );
-    assert!(second.0 <= first.0 && second.1 <= first.1, "{first:?}, {second:?}");
     // What the journal says is kept, and allocators round up.
     let most = first.2 + if is_shipped() { 2 << 10 } else { 6 << 10 } * scale() as u64;
     assert!(second.2 <= most, "{first:?}, {second:?}");
