@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod error;
+pub mod git;
 pub mod ledger;
 pub mod model;
 pub mod services;

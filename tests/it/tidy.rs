@@ -108,7 +108,7 @@ fn is_test_file(name: &str) -> bool {
 
 // ---- who imports whom ------------------------------------------------------
 
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("error", &[]),
     ("model", &["error"]),
     ("ledger", &["model", "error"]),
@@ -117,7 +117,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("store", &["ledger", "model", "sys", "error"]),
     ("services", &["store", "ledger", "model", "sys", "error"]),
     ("watch", &["services", "store", "ledger", "model", "sys", "error"]),
-    ("cli", &["watch", "services", "store", "ledger", "model", "sys", "error", "wire"]),
+    ("git", &["services", "store", "ledger", "model", "sys", "error"]),
+    ("cli", &["watch", "git", "services", "store", "ledger", "model", "sys", "error", "wire"]),
 ];
 
 /// Names that follow a path such as `crate::`: one, or those of a group.
