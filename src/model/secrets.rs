@@ -258,7 +258,7 @@ fn is_random(value: &str) -> bool {
         && !is_code
         && !is_name_with_number(value)
         && !is_time(value)
-        && entropy(value) >= 2.5
+        && is_mixed(value)
 }
 
 /// The same for a value without quotes, which may be a name of the program.
@@ -286,16 +286,40 @@ fn is_time(value: &str) -> bool {
     b.iter().take(4).all(u8::is_ascii_digit) && is(4, b'-') && is(7, b'-') && is(10, b'T')
 }
 
-/// Shannon entropy, in bits a byte.
-fn entropy(text: &str) -> f64 {
-    let mut counts = [0_u32; 256];
+/// Whether its Shannon entropy is 2.5 bits a byte or more: with n bytes, of which
+/// each kind occurs c times, whether n log n - (sum of c log c) >= 2.5 n.
+///
+/// In whole numbers: with floats their `log2` would be the one thing for which
+/// the system has to load its library of mathematics at every start of the program.
+fn is_mixed(text: &str) -> bool {
+    let mut counts = [0_u64; 256];
     for byte in text.bytes() {
         counts[usize::from(byte)] += 1;
     }
-    #[allow(clippy::cast_precision_loss, reason = "no value is that long")]
-    let length = text.len() as f64;
-    let part = |count: u32| f64::from(count) / length;
-    counts.iter().filter(|count| **count > 0).map(|c| -part(*c) * part(*c).log2()).sum()
+    let times_log = |n: u64| u128::from(n) * u128::from(log2(n));
+    let length = counts.iter().sum::<u64>();
+    let part: u128 = counts.iter().filter(|count| **count > 0).map(|c| times_log(*c)).sum();
+    2 * (times_log(length) - part) >= u128::from(5 * length) << LOG_BITS
+}
+
+/// How many bits behind the point a logarithm has.
+const LOG_BITS: u32 = 24;
+
+/// The logarithm to base 2 of a number above 0, in units of 2^-24, not above the
+/// true one. That of 2n is exactly one more than that of n.
+///
+/// Digit by digit: a mantissa of 1 to 2 is squared, and where that gives 2 or more
+/// the next digit is one (Knuth, The Art of Computer Programming, section 1.2.2).
+fn log2(n: u64) -> u64 {
+    let mut mantissa = (n << n.leading_zeros()) >> 32;
+    let mut log = u64::from(n.ilog2());
+    for _ in 0..LOG_BITS {
+        mantissa = (mantissa * mantissa) >> 31;
+        let digit = mantissa >> 32;
+        mantissa >>= digit;
+        log = 2 * log + digit;
+    }
+    log
 }
 
 /// Whether a value only shows where a secret goes.

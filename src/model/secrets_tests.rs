@@ -1,5 +1,6 @@
 //! Every secret here is put together from pieces, so that none stands in the
 //! sources.
+#![allow(clippy::cast_precision_loss, reason = "floats are what is compared with")]
 
 use super::*;
 
@@ -200,4 +201,57 @@ fn time_grows_with_the_text_and_no_faster() {
     assert_eq!(find(&many)[0].range.start, 0);
     let many = format!("token=\"{}\" ", random(12)).repeat(1 << 14);
     assert_eq!(find(&many).len(), 1 << 14);
+}
+
+/// Every way in which up to 28 bytes can repeat, and each three and seven times as
+/// long, which changes no entropy.
+#[test]
+fn whole_numbers_and_floats_tell_the_same_entropy() {
+    fn partitions(
+        left: usize,
+        most: usize,
+        counts: &mut Vec<usize>,
+        see: &mut dyn FnMut(&[usize]),
+    ) {
+        if left == 0 {
+            return see(counts);
+        }
+        for count in (1..=left.min(most)).rev() {
+            counts.push(count);
+            partitions(left - count, count, counts, see);
+            counts.pop();
+        }
+    }
+    let entropy = |counts: &[usize]| {
+        let length = counts.iter().sum::<usize>() as f64;
+        counts.iter().map(|c| *c as f64 / length).map(|part| -part * part.log2()).sum::<f64>()
+    };
+    let (mut mixed, mut ties, mut all) = (0, 0, 0);
+    for length in 1..=28 {
+        partitions(length, length, &mut Vec::new(), &mut |counts| {
+            let exact = entropy(counts);
+            // What is 2.5 may come out a little below it as a float.
+            let expected = exact >= 2.5 - 1e-9;
+            for times in [1, 3, 7] {
+                let repeat = |(kind, count): (u8, &usize)| vec![b'!' + kind; count * times];
+                let text: Vec<u8> = (0..).zip(counts).flat_map(repeat).collect();
+                let text = String::from_utf8(text).unwrap();
+                assert_eq!(is_mixed(&text), expected, "{exact}: {text}");
+            }
+            all += 1;
+            mixed += usize::from(expected);
+            ties += usize::from((exact - 2.5).abs() < 1e-9);
+        });
+    }
+    assert!(mixed > 5_000 && all - mixed > 5_000 && ties > 5, "{mixed} of {all}, {ties} ties");
+}
+
+#[test]
+fn logarithms_are_those_of_floats() {
+    for n in (1..5000).chain((1..64).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]))
+    {
+        let exact = (n as f64).log2() * f64::from(1 << LOG_BITS);
+        let off = log2(n) as f64 - exact;
+        assert!((-1.5..=1e-3).contains(&off), "{n}: {off}");
+    }
 }
