@@ -48,12 +48,12 @@ fn unreadable(bytes: &[u8], at: usize, path: &str, what: &str) -> Error {
 
 /// Refuses a file in which git left two versions of some lines.
 fn unmerged(bytes: &[u8], path: &str) -> Result<()> {
-    let at_line = |mark: &[u8]| {
-        memchr::memmem::find_iter(bytes, mark).find(|at| *at == 0 || bytes[at - 1] == b'\n')
+    let at_line = |mark: &[u8; 8]| {
+        let begins = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
+        memchr::memchr_iter(mark[0], bytes).filter(begins).find(|at| bytes[*at..].starts_with(mark))
     };
-    let (Some(ours), Some(theirs)) = (at_line(b"<<<<<<< "), at_line(b">>>>>>> ")) else {
-        return Ok(());
-    };
+    let Some(ours) = at_line(b"<<<<<<< ") else { return Ok(()) };
+    let Some(theirs) = at_line(b">>>>>>> ") else { return Ok(()) };
     if ours > theirs || !bytes[ours..theirs].windows(9).any(|w| w.starts_with(b"\n=======")) {
         return Ok(());
     }

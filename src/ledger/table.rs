@@ -202,7 +202,7 @@ impl<'a> Grid<'a> {
             return;
         }
         let bytes = &self.text.as_bytes()[..body.end];
-        let mut splitter = Splitter::at(body.start);
+        let mut splitter = Splitter::at(bytes, body.start, &self.cells);
         let first = self.rows.len();
         each_mark(&bytes[body.clone()], |hit| {
             let at = body.start + hit;
@@ -218,7 +218,7 @@ impl<'a> Grid<'a> {
                 self.cells.reserve(rows.saturating_mul(row.len().min(64)));
             }
             self.rows.push(row);
-            splitter = Splitter::at(at + 1);
+            splitter = Splitter::at(bytes, at + 1, &self.cells);
         });
         if splitter.line < body.end {
             let row = splitter.finish(bytes, body.end, table, &mut self.cells);
@@ -230,7 +230,7 @@ impl<'a> Grid<'a> {
     fn split_line(&mut self, start: usize) -> Row {
         let end = source::line_end(self.text, start);
         let bytes = self.text.as_bytes();
-        let mut splitter = Splitter::at(start);
+        let mut splitter = Splitter::at(bytes, start, &self.cells);
         for hit in memchr::memchr_iter(b'|', &bytes[start..end]) {
             splitter.pipe(bytes, start + hit, &mut self.cells);
         }
@@ -335,77 +335,57 @@ impl<'a> Grid<'a> {
 /// Collects the cells of one line.
 struct Splitter {
     line: usize,
-    /// Start of the content, known at the first pipe or at the end.
-    content: Option<usize>,
+    /// Start of the content.
+    content: usize,
+    /// Start of the next cell.
     cell: usize,
-    first_cell: Option<usize>,
+    first_cell: usize,
     opens: bool,
     escaped: bool,
-    count: u32,
-    last_pipe: Option<usize>,
 }
 
 impl Splitter {
-    const fn at(line: usize) -> Self {
-        Self {
-            line,
-            content: None,
-            cell: line,
-            first_cell: None,
-            opens: false,
-            escaped: false,
-            count: 0,
-            last_pipe: None,
-        }
-    }
-
-    fn begin(&mut self, bytes: &[u8], end: usize, cells: &[Span]) -> usize {
-        let blank = bytes[self.line..end].iter().take_while(|b| is_blank(**b)).count();
-        let content = self.line + blank;
-        self.content = Some(content);
-        self.cell = content;
-        self.first_cell = Some(cells.len());
-        content
+    fn at(bytes: &[u8], line: usize, cells: &[Span]) -> Self {
+        let blank = bytes[line..].iter().take_while(|b| is_blank(**b)).count();
+        let content = line + blank;
+        let opens = bytes.get(content) == Some(&b'|');
+        let cell = content + usize::from(opens);
+        Self { line, content, cell, first_cell: cells.len(), opens, escaped: false }
     }
 
     #[inline]
     fn pipe(&mut self, bytes: &[u8], at: usize, cells: &mut Vec<Span>) {
-        if at > self.line && bytes[at - 1] == b'\\' {
+        // The one that opens the row ends no cell.
+        if at < self.cell {
+            return;
+        }
+        if bytes[at - 1] == b'\\' {
             self.escaped = true;
             return;
         }
-        self.last_pipe = Some(at);
-        if self.content.is_none() && self.begin(bytes, at, cells) == at {
-            self.opens = true;
-            self.cell = at + 1;
-            return;
-        }
         cells.push(Span::new(self.cell, at));
-        self.count += 1;
         self.cell = at + 1;
     }
 
-    fn finish(&mut self, bytes: &[u8], end: usize, table: u32, cells: &mut Vec<Span>) -> Row {
+    fn finish(&self, bytes: &[u8], end: usize, table: u32, cells: &mut Vec<Span>) -> Row {
         let blank = bytes[self.line..end]
             .iter()
             .rev()
             .take_while(|b| is_blank(**b) || **b == b'\r')
             .count();
         let end = end - blank;
-        let content = match self.content {
-            Some(content) => content,
-            None => self.begin(bytes, end.max(self.line), cells),
-        };
-        let closes = end > content + 1 && self.last_pipe.is_some_and(|at| at + 1 == end);
+        // Of a line with nothing but blanks the content is where it begins.
+        let content = self.content.min(end);
+        // Behind the last pipe the next cell would begin.
+        let closes = end > content + 1 && self.cell == end;
         if !closes && self.cell < end {
             cells.push(Span::new(self.cell, end));
-            self.count += 1;
         }
         #[allow(clippy::cast_possible_truncation)]
         Row {
-            span: Span::new(content, end.max(content)),
-            first_cell: self.first_cell.unwrap_or(cells.len()) as u32,
-            cells: self.count,
+            span: Span::new(content, end),
+            first_cell: self.first_cell as u32,
+            cells: (cells.len() - self.first_cell) as u32,
             table,
             opens: self.opens,
             closes,

@@ -194,8 +194,13 @@ impl<'a> TaskLedger<'a> {
         let lookups = self.lookups.get();
         self.lookups.set(lookups.saturating_add(1));
         if lookups < INDEX_PAYS {
-            let all = (0..self.grid.rows.len()).map(RowId);
-            return all.filter(|row| self.trimmed_id(*row) == escaped).collect();
+            let mut found = Vec::new();
+            for (table, header) in self.grid.tables.iter().zip(&self.tables) {
+                let Some(column) = header.columns[TaskField::TaskId as usize] else { continue };
+                let id = |row: usize| self.grid.trimmed(&self.grid.rows[row], usize::from(column));
+                found.extend(table.rows.clone().filter(|row| id(*row) == escaped).map(RowId));
+            }
+            return found;
         }
         let index = self.index.get_or_init(|| {
             let mut index: Vec<RowId> = self.rows().collect();
