@@ -12,7 +12,7 @@
 //! those that were written down, and processes that carry the run's own token.
 
 use super::Dispatcher;
-use super::going::{Going, SLACK, Why};
+use super::going::{Going, Why};
 use crate::services::config::{Retries, Runner, RunnerMatch};
 use crate::services::context::Run;
 use crate::services::runs;
@@ -87,25 +87,11 @@ impl Dispatcher<'_> {
         let runner = self.runner_of(&record);
         let run = Run { task: record.task.clone(), token: record.token };
         let Ok(who) = runs::identity(&runner, Some(run)) else { return };
-        let must_end_ms = self.after(runner.timeout.saturating_add(runner.grace) + SLACK);
         let mut going = Going {
-            name: record.task.clone(),
-            runner: Some(runner),
-            who,
-            attempt: record.attempt,
-            _ours: ours,
             adopted: true,
-            is_held: true,
             renew_at_ms: i64::MIN,
             stop: dir.read_stop(sys).ok().flatten().and_then(|stop| Why::parse(&stop.why)),
-            told: false,
-            unclear_since_ms: None,
-            leave_at_ms: None,
-            must_end_ms,
-            ended: false,
-            settle_at_ms: None,
-            tries: 0,
-            dir,
+            ..Going::begun(&record, Some(runner), who, (dir, ours), sys.clock.boot_ms())
         };
         let ended = has_ended(sys, &going.dir);
         let keeper = if ended { None } else { self.keeper(&going.dir) };

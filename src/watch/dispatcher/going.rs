@@ -1,9 +1,10 @@
 //! A run that goes on: what is known of it, and asking it to end.
 
 use super::Dispatcher;
+use super::start::ms;
 use crate::services::config::Runner;
 use crate::services::context::Identity;
-use crate::store::runs::{RunDir, Stop};
+use crate::store::runs::{Record, RunDir, Stop};
 use crate::sys::{LockFile, Signal};
 use crate::watch::event::{Event, Kind};
 use crate::watch::plan;
@@ -80,6 +81,37 @@ impl Why {
 }
 
 impl Going {
+    /// A run that begins, or was found, at that time since the start of the
+    /// machine. Its folder is ours for as long as this lock is open.
+    pub fn begun(
+        record: &Record,
+        runner: Option<Runner>,
+        who: Identity,
+        (dir, ours): (RunDir, Box<dyn LockFile>),
+        from_ms: i64,
+    ) -> Self {
+        let limit = Duration::from_millis(record.timeout_ms.saturating_add(record.grace_ms));
+        Self {
+            name: record.task.clone(),
+            runner,
+            who,
+            attempt: record.attempt,
+            dir,
+            _ours: ours,
+            adopted: false,
+            is_held: true,
+            renew_at_ms: i64::MAX,
+            stop: None,
+            told: false,
+            must_end_ms: from_ms.saturating_add(ms(limit.saturating_add(SLACK))),
+            unclear_since_ms: None,
+            leave_at_ms: None,
+            ended: false,
+            settle_at_ms: None,
+            tries: 0,
+        }
+    }
+
     /// Its fencing token; none for a schedule.
     pub fn token(&self) -> Option<u64> {
         self.who.run.as_ref().map(|run| run.token)
@@ -158,7 +190,7 @@ impl Dispatcher<'_> {
                 continue;
             }
             // Once more if even that is not heard of.
-            going.must_end_ms = now.saturating_add(super::start::ms(SLACK));
+            going.must_end_ms = now.saturating_add(ms(SLACK));
             signal(&self.sys, &going.dir, Signal::Kill);
             super::settle::end_rests(
                 &self.sys,

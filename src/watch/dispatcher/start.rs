@@ -1,9 +1,9 @@
 //! Beginning runs, keeping their leases, taking expired ones back.
 
 use super::Dispatcher;
-use super::going::{Going, SLACK};
+use super::going::Going;
 use super::hear::Wake;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::actor::Actor;
 use crate::model::time::Timestamp;
 use crate::services::config::Runner;
@@ -27,8 +27,14 @@ const TITLE: usize = 80;
 /// A schedule's command that takes longer than this is ended.
 const SCHEDULE_LIMIT: Duration = Runner::TIMEOUT;
 
-/// A folder with the lock that makes it ours.
-type Made = (RunDir, Box<dyn LockFile>, Vec<(OsString, OsString)>);
+/// A run whose folder is ours, with all that its keeper has to know in it.
+struct Made {
+    record: Record,
+    dir: RunDir,
+    ours: Box<dyn LockFile>,
+    /// The variables of its command.
+    env: Vec<(OsString, OsString)>,
+}
 
 impl Dispatcher<'_> {
     /// Claims a task and starts its command.
@@ -40,7 +46,7 @@ impl Dispatcher<'_> {
         let from = self.sys.clock.boot_ms();
         let make = |claimed: &Claimed| {
             // Of an attempt that came to nothing: its token was never given.
-            if let Some((dir, ..)) = made.take() {
+            if let Some(Made { dir, .. }) = made.take() {
                 dir.remove(&self.sys, &self.ctx.layout);
             }
             made.replace(Some(self.make(&runner, claimed)?));
@@ -52,7 +58,7 @@ impl Dispatcher<'_> {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
-                if let Some((dir, ..)) = made.take() {
+                if let Some(Made { dir, .. }) = made.take() {
                     dir.remove(&self.sys, &self.ctx.layout);
                 }
                 // Somebody was quicker, or it is not to be run any more: the next
@@ -60,85 +66,41 @@ impl Dispatcher<'_> {
                 return if is_no(error.kind) { Ok(false) } else { Err(error) };
             }
         };
-        let Some((dir, ours, env)) = made.take() else { return Ok(false) };
+        let Some(Made { record, dir, ours, env }) = made.take() else { return Ok(false) };
         let run = Run { task: claimed.task.clone(), token: claimed.token };
         let who = runs::identity(&runner, Some(run))?;
-        let key = claimed.token;
-        let limit = runner.timeout.saturating_add(runner.grace).saturating_add(SLACK);
-        let mut going = Going {
-            name: claimed.task.clone(),
-            runner: Some(runner),
-            who,
-            attempt: claimed.attempt,
-            dir,
-            _ours: ours,
-            adopted: false,
-            is_held: true,
+        let going = Going {
             renew_at_ms: from + ms(claimed.left / RENEW),
-            stop: None,
-            told: false,
-            unclear_since_ms: None,
-            leave_at_ms: None,
-            must_end_ms: from + ms(limit),
-            ended: false,
-            settle_at_ms: None,
-            tries: 0,
+            ..Going::begun(&record, Some(runner), who, (dir, ours), from)
         };
-        let deadline =
-            Deadline { machine: self.sys.process.machine(), at_ms: from + ms(claimed.left) };
         let spawned = going
             .dir
-            .write_deadline(&self.sys, &deadline)
+            .write_deadline(&self.sys, &self.deadline(from, claimed.left))
             .map_err(|e| e.to_string())
             .and_then(|()| self.spawn(&going.dir, env));
-        match spawned {
-            Ok(child) => {
-                let event =
-                    Event { message: shortened(&claimed.title), ..going.event(Kind::Started) };
-                self.wait_for(key, child);
-                self.runs.insert(key, going);
-                self.tell(event);
-            }
-            Err(why) => {
-                going.ended = true;
-                let _ = going
-                    .dir
-                    .write_end(&self.sys, &super::settle::not_started(key, why, self.now_ms()));
-                self.runs.insert(key, going);
-                self.ended(key);
-            }
-        }
+        self.launched(claimed.token, going, spawned, shortened(&claimed.title));
         Ok(true)
     }
 
     /// The folder of a run, with all that its keeper has to know.
     fn make(&self, runner: &Runner, claimed: &Claimed) -> Result<Made> {
         let dir = RunDir::of(&self.ctx.layout, &claimed.task, claimed.token);
-        dir.create(&self.sys, &self.ctx.layout)?;
-        let Some(ours) = dir.lock(&self.sys)? else {
-            return Err(crate::error::Error::new(ErrorKind::Busy, "another watch has this run"));
-        };
         let attempts = runner.retries.max.saturating_add(1);
         let prompt = runner::prompt(claimed, attempts);
+        let root = &self.ctx.layout.root;
+        let env = runner::variables(self.sys.env.vars(), runner, claimed, &prompt, root);
         let record = Record {
-            task: claimed.task.clone(),
             runner: runner.name.clone(),
             actor: claimed.actor.clone(),
             attempt: claimed.attempt,
             token: claimed.token,
-            host: self.sys.env.host(),
-            machine: self.sys.process.machine(),
-            watch_pid: self.sys.env.pid(),
-            argv: runner::argv(runner, claimed, &prompt),
-            started_at: Timestamp(self.now_ms()).to_millis_string(),
             timeout_ms: millis(runner.timeout),
             grace_ms: millis(runner.grace),
             max_log: runner.max_log,
+            ..self.record(&claimed.task, runner::argv(runner, claimed, &prompt))
         };
-        dir.write_record(&self.sys, &record)?;
-        let root = &self.ctx.layout.root;
-        let env = runner::variables(self.sys.env.vars(), runner, claimed, &prompt, root);
-        Ok((dir, ours, env))
+        self.fill(dir, record, env)?
+            .ok_or_else(|| Error::new(ErrorKind::Busy, "another watch has this run"))
     }
 
     /// Runs the command of a schedule whose due time was taken.
@@ -157,10 +119,22 @@ impl Dispatcher<'_> {
     fn begin_schedule(&mut self, run: &[String], due: &Due, key: u64) -> Result<()> {
         let layout = &self.ctx.layout;
         let dir = RunDir::of_schedule(layout, &due.name, due.at.0);
-        dir.create(&self.sys, layout)?;
-        let Some(ours) = dir.lock(&self.sys)? else { return Ok(()) };
-        let record = Record {
-            task: due.name.clone(),
+        let mut env = runner::plain(self.sys.env.vars());
+        env.push(("ORCH_ROOT".into(), layout.root.clone().into()));
+        let from = self.sys.clock.boot_ms();
+        let made = self.fill(dir, self.record(&due.name, run.to_vec()), env)?;
+        let Some(Made { record, dir, ours, env }) = made else { return Ok(()) };
+        let who = Identity { run: None, ..self.who.clone() };
+        let going = Going::begun(&record, None, who, (dir, ours), from);
+        let spawned = self.spawn(&going.dir, env);
+        self.launched(key, going, spawned, format!("schedule, due {}", due.at.whole_seconds()));
+        Ok(())
+    }
+
+    /// What a keeper has to know of a command of ours that has no lease.
+    fn record(&self, name: &str, argv: Vec<String>) -> Record {
+        Record {
+            task: name.to_owned(),
             runner: String::new(),
             actor: self.who.actor.to_string(),
             attempt: 1,
@@ -168,53 +142,56 @@ impl Dispatcher<'_> {
             host: self.sys.env.host(),
             machine: self.sys.process.machine(),
             watch_pid: self.sys.env.pid(),
-            argv: run.to_vec(),
+            argv,
             started_at: Timestamp(self.now_ms()).to_millis_string(),
             timeout_ms: millis(SCHEDULE_LIMIT),
             grace_ms: millis(self.ctx.settings.watch.grace),
             max_log: Runner::MAX_LOG,
-        };
+        }
+    }
+
+    /// Makes the folder of a run, with its record in it; none where another watch has
+    /// it.
+    fn fill(
+        &self,
+        dir: RunDir,
+        record: Record,
+        env: Vec<(OsString, OsString)>,
+    ) -> Result<Option<Made>> {
+        dir.create(&self.sys, &self.ctx.layout)?;
+        let Some(ours) = dir.lock(&self.sys)? else { return Ok(None) };
         dir.write_record(&self.sys, &record)?;
-        let mut env = runner::plain(self.sys.env.vars());
-        env.push(("ORCH_ROOT".into(), layout.root.clone().into()));
-        let who = Identity { run: None, ..self.who.clone() };
-        let mut going = Going {
-            name: due.name.clone(),
-            runner: None,
-            who,
-            attempt: 1,
-            dir,
-            _ours: ours,
-            adopted: false,
-            is_held: true,
-            renew_at_ms: i64::MAX,
-            stop: None,
-            told: false,
-            unclear_since_ms: None,
-            leave_at_ms: None,
-            must_end_ms: self.after(SCHEDULE_LIMIT.saturating_add(self.ctx.settings.watch.grace)),
-            ended: false,
-            settle_at_ms: None,
-            tries: 0,
-        };
-        match self.spawn(&going.dir, env) {
+        Ok(Some(Made { record, dir, ours, env }))
+    }
+
+    /// A lease that lasts so long from that time, for a keeper to know.
+    fn deadline(&self, from_ms: i64, left: Duration) -> Deadline {
+        Deadline { machine: self.sys.process.machine(), at_ms: from_ms + ms(left) }
+    }
+
+    /// A run is one of ours from now on, whether its keeper could be started or not.
+    fn launched(
+        &mut self,
+        key: u64,
+        going: Going,
+        spawned: std::result::Result<Box<dyn Child>, String>,
+        message: String,
+    ) {
+        match spawned {
             Ok(child) => {
-                let message = format!("schedule, due {}", due.at.whole_seconds());
                 let event = Event { message, ..going.event(Kind::Started) };
                 self.wait_for(key, child);
                 self.runs.insert(key, going);
                 self.tell(event);
             }
             Err(why) => {
-                going.ended = true;
-                let _ = going
-                    .dir
-                    .write_end(&self.sys, &super::settle::not_started(0, why, self.now_ms()));
+                let token = going.token().unwrap_or(0);
+                let end = super::settle::not_started(token, why, self.now_ms());
+                let _ = going.dir.write_end(&self.sys, &end);
                 self.runs.insert(key, going);
                 self.ended(key);
             }
         }
-        Ok(())
     }
 
     /// Starts the keeper of a run.
@@ -250,8 +227,7 @@ impl Dispatcher<'_> {
         self.took(from);
         match renewed {
             Ok(Renewed { gone, left }) => {
-                let deadline =
-                    Deadline { machine: self.sys.process.machine(), at_ms: from + ms(left) };
+                let deadline = self.deadline(from, left);
                 for key in keys {
                     let Some(going) = self.runs.get_mut(key) else { continue };
                     going.is_held = !gone.contains(key);
