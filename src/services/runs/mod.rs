@@ -255,9 +255,11 @@ fn may_start(
 /// What came of a renewal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Renewed {
-    /// The runs whose leases are gone, by their tokens.
+    /// The runs whose leases were renewed, by their tokens.
+    pub kept: Vec<u64>,
+    /// Those whose leases are gone. Of the rest the row is missing or stands twice.
     pub gone: Vec<u64>,
-    /// How long the others last from the renewal.
+    /// How long the renewed ones last from the renewal.
     pub left: Duration,
 }
 
@@ -283,7 +285,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Ren
     let renewed = RefCell::new(Renewed::default());
     let decide = |snapshot: &Snapshot<'_>, now: Timestamp| {
         let ends = now.whole_seconds().plus(ttl(ctx)).ceil_seconds();
-        renewed.replace(Renewed { gone: Vec::new(), left: left(ends, now) });
+        renewed.replace(Renewed { left: left(ends, now), ..Renewed::default() });
         let mut decision = Decision::new(Outcome::default());
         for (run, actor) in runs {
             let holder = Identity {
@@ -293,7 +295,7 @@ pub fn renew(ctx: &Context, who: &Identity, runs: &[(Run, Actor)]) -> Result<Ren
                 run: Some(run.clone()),
             };
             match hold(ctx, snapshot, &holder)? {
-                Hold::Own => {}
+                Hold::Own => renewed.borrow_mut().kept.push(run.token),
                 Hold::Unclear => continue,
                 Hold::ByItself | Hold::Gone => {
                     renewed.borrow_mut().gone.push(run.token);

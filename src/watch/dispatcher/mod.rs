@@ -382,3 +382,6 @@ impl<'d> Dispatcher<'d> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,30 +222,27 @@ impl Dispatcher<'_> {
         };
         let leases: Vec<(Run, Actor)> = keys.iter().filter_map(of).collect();
         let from = self.sys.clock.boot_ms();
-        let ttl = self.ctx.settings.leases.ttl;
         let renewed = runs::renew(&self.ctx, &self.who, &leases);
         self.took(from);
-        match renewed {
-            Ok(Renewed { gone, left }) => {
-                let deadline = self.deadline(from, left);
-                for key in keys {
-                    let Some(going) = self.runs.get_mut(key) else { continue };
-                    going.is_held = !gone.contains(key);
-                    going.renew_at_ms = from + ms(left / RENEW);
-                    if going.is_held {
-                        // Without it the keeper ends the run in time.
-                        let _ = going.dir.write_deadline(&self.sys, &deadline);
-                    }
-                }
-            }
+        let Renewed { kept, gone, left } = match renewed {
+            Ok(renewed) => renewed,
             Err(error) => {
-                let again = self.after(RENEW_AGAIN.min(ttl / 12));
-                for key in keys {
-                    if let Some(going) = self.runs.get_mut(key) {
-                        going.renew_at_ms = again;
-                    }
-                }
                 self.trouble(&error);
+                Renewed::default()
+            }
+        };
+        let again = self.after(RENEW_AGAIN.min(self.ctx.settings.leases.ttl / 12));
+        let deadline = self.deadline(from, left);
+        for key in keys {
+            let Some(going) = self.runs.get_mut(key) else { continue };
+            going.renew_at_ms = again;
+            if gone.contains(key) {
+                going.is_held = false;
+            } else if kept.contains(key) {
+                going.is_held = true;
+                going.renew_at_ms = from + ms(left / RENEW);
+                // Without it the keeper ends the run in time.
+                let _ = going.dir.write_deadline(&self.sys, &deadline);
             }
         }
     }
