@@ -178,8 +178,6 @@ impl Dispatcher<'_> {
         let now = self.sys.clock.boot_ms();
         let leaves =
             |going: &Going| going.stop.is_none() && going.leave_at_ms.is_some_and(|at| at <= now);
-        let is_over = |going: &Going| going.unclear_since_ms.is_some_and(|at| at + 1000 <= now);
-        self.dirty |= self.runs.values().any(|going| going.stop.is_none() && is_over(going));
         let late: Vec<u64> =
             self.runs.iter().filter(|(_, going)| leaves(going)).map(|(key, _)| *key).collect();
         for key in late {

@@ -79,9 +79,6 @@ impl Dispatcher<'_> {
             next = next.min(going.settle_at_ms.unwrap_or(i64::MAX));
             if !going.ended {
                 next = next.min(going.must_end_ms);
-                if let Some(since) = going.unclear_since_ms.filter(|_| going.stop.is_none()) {
-                    next = next.min(since.saturating_add(start::ms(UNCLEAR)));
-                }
                 if going.stop.is_none() {
                     next = next.min(going.leave_at_ms.unwrap_or(i64::MAX));
                 }
@@ -91,7 +88,7 @@ impl Dispatcher<'_> {
             }
         }
         if let Phase::Draining(at) = self.phase {
-            let asked = self.runs.values().all(|going| going.stop.is_some());
+            let asked = self.runs.values().all(|going| going.stop.is_some() || going.ended);
             next = next.min(if asked { at + start::ms(LAST_WORDS) } else { at });
         }
         let left = u64::try_from(next.saturating_sub(now)).unwrap_or(0);
@@ -110,6 +107,8 @@ impl Dispatcher<'_> {
         // says nothing of who holds what: it is completed first.
         let unfinished = files.unfinished;
         let known = |going: &&mut Going| going.runner.is_some() && !unfinished;
+        // Then it is clear: what is still missing is gone.
+        let mut unclear_for = LONGEST;
         for going in self.runs.values_mut().filter(known) {
             let hold = runs::hold(ctx, &snapshot, &going.who)?;
             // A row that is cut off while its editor saves comes back.
@@ -120,8 +119,13 @@ impl Dispatcher<'_> {
                     now.boot_ms
                 }
             };
-            let may_come_back = now.boot_ms < since.saturating_add(start::ms(UNCLEAR));
-            going.is_held = hold == Hold::Own || (hold == Hold::Unclear && may_come_back);
+            let left = since.saturating_add(start::ms(UNCLEAR)).saturating_sub(now.boot_ms);
+            let may_come_back = hold == Hold::Unclear && left > 0;
+            going.is_held = hold == Hold::Own || may_come_back;
+            if may_come_back {
+                let left = u64::try_from(left).unwrap_or(0);
+                unclear_for = unclear_for.min(Duration::from_millis(left));
+            }
             if hold == Hold::ByItself && going.leave_at_ms.is_none() {
                 // It is believed, and may come to its end.
                 let grace = going.runner.as_ref().map_or(Duration::ZERO, |runner| runner.grace);
@@ -177,7 +181,7 @@ impl Dispatcher<'_> {
             let ttl = ctx.settings.leases.ttl / 6;
             sleep = sleep.min(OTHERS).min(ttl.max(Duration::from_millis(200)));
         }
-        plan.sleep = Some(sleep.min(LONGEST));
+        plan.sleep = Some(sleep.min(unclear_for));
         let found = self.found(&snapshot, now.wall);
         self.show_figures(&snapshot, now.wall);
         Ok(Look { plan, found, turns, unfinished })

@@ -88,6 +88,43 @@ fn a_keeper_is_told_of_a_later_end_only_where_its_lease_was_renewed() {
 }
 
 #[test]
+fn a_missing_row_and_a_ledger_that_cannot_be_read_keep_nobody_awake() {
+    let ground = Ground::new();
+    ground.watch(|watch| {
+        watch.start("T-1", 0).unwrap();
+        watch.turn(true);
+        ground.cut("T-1");
+        ground.pass(1);
+        let sleep = watch.turn(true);
+        assert!((1..=1000).contains(&sleep.as_millis()), "looks when it is clear: {sleep:?}");
+        fs::write(ground.layout.tasks(), "| task_id \0").unwrap();
+        ground.pass(2);
+        watch.end_stuck();
+        assert!(watch.turn(true) > Duration::ZERO);
+        watch.end_stuck();
+        assert!(!watch.dirty && watch.until_next() > Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_drain_waits_for_the_next_try_to_write_an_end() {
+    let ground = Ground::new();
+    ground.watch(|watch| {
+        watch.start("T-1", 0).unwrap();
+        let now = watch.sys.clock.boot_ms();
+        watch.phase = Phase::Draining(now - 1);
+        let key = watch.key_of("T-1");
+        assert_eq!(watch.until_next(), Duration::ZERO, "it goes on, and is to be asked to end");
+        let going = watch.runs.get_mut(&key).unwrap();
+        going.ended = true;
+        going.settle_at_ms = Some(now + 500);
+        watch.look_at_ms = now + 60_000;
+        watch.poll_at_ms = now + 60_000;
+        assert_eq!(watch.until_next(), Duration::from_millis(500));
+    });
+}
+
+#[test]
 fn a_keeper_has_a_while_longer_than_its_command() {
     let ground = Ground::new();
     ground.watch(|watch| {
