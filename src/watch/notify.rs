@@ -18,6 +18,7 @@ use crate::model::run::backoff;
 use crate::services::config::Notify;
 use crate::store::alerts::Alert;
 use crate::sys::{Confined, Ended, Finish, Sys};
+use crate::watch::runner;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::collections::VecDeque;
@@ -242,7 +243,7 @@ impl World {
         let id = self.sys.env.temp_dir().join(format!("orch-notify-{}", self.sys.random_hex()));
         let filled = argv.iter().enumerate().map(|(n, word)| match n {
             0 => word.clone(),
-            _ => fill(word, alert),
+            _ => runner::fill(word, &|name| text(name, alert)),
         });
         let ran = self.sys.programs.confined(
             &Confined {
@@ -345,33 +346,17 @@ fn name(entry: &Notify) -> String {
     }
 }
 
-/// The text with `{{key}}` and the like put in, once: what is put in is text.
-fn fill(text: &str, alert: &Alert) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        out.push_str(before);
-        let value = after.split_once("}}").and_then(|(name, behind)| {
-            let value = match name {
-                "ts" => &alert.ts,
-                "kind" => &alert.kind,
-                "severity" => &alert.severity,
-                "key" => &alert.key,
-                "summary" => &alert.summary,
-                "state" => alert.state.as_str(),
-                _ => return None,
-            };
-            Some((value, behind))
-        });
-        if let Some((value, behind)) = value {
-            out.push_str(value);
-            rest = behind;
-        } else {
-            out.push_str("{{");
-            rest = after;
-        }
-    }
-    out + rest
+/// What `{{name}}` stands for in a command.
+fn text(name: &str, alert: &Alert) -> Option<String> {
+    Some(match name {
+        "ts" => alert.ts.clone(),
+        "kind" => alert.kind.clone(),
+        "severity" => alert.severity.clone(),
+        "key" => alert.key.clone(),
+        "summary" => alert.summary.clone(),
+        "state" => alert.state.as_str().to_owned(),
+        _ => return None,
+    })
 }
 
 /// `sha256=` and the HMAC (RFC 2104) of a body, as hexadecimal digits.
