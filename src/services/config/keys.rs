@@ -89,6 +89,8 @@ pub(super) struct Path(Vec<Step>);
 enum Step {
     Key(String),
     Index(usize),
+    /// What stands behind the key.
+    Value,
 }
 
 impl Path {
@@ -118,6 +120,11 @@ impl Path {
         self.step(Step::Index(index))
     }
 
+    /// The value behind this key, where that is at fault and not the key.
+    pub(super) fn value(&self) -> Self {
+        self.step(Step::Value)
+    }
+
     fn step(&self, step: Step) -> Self {
         Self(self.0.iter().cloned().chain([step]).collect())
     }
@@ -127,6 +134,7 @@ impl Path {
         let steps = self.0.iter().map(|step| match step {
             Step::Key(key) => format!(".{key}"),
             Step::Index(_) => "[]".to_owned(),
+            Step::Value => String::new(),
         });
         steps.collect::<String>().trim_start_matches('.').to_owned()
     }
@@ -154,8 +162,8 @@ impl Path {
             .map(|known| (*known).to_owned())
     }
 
-    /// The 1-based line and column of the key (or list entry) in the text, or
-    /// `None` if it is not there.
+    /// The 1-based line and column of the key (or value, or list entry) in the text,
+    /// or `None` if it is not there.
     ///
     /// The YAML reader tells positions only in its errors. So the way is walked
     /// once more, with a reader that raises one on arrival; whatever the style
@@ -176,6 +184,7 @@ impl fmt::Display for Path {
                 Step::Key(key) if i == 0 => f.write_str(key)?,
                 Step::Key(key) => write!(f, ".{key}")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Value => {}
             }
         }
         Ok(())
@@ -208,6 +217,12 @@ const ARRIVED: &str = "the searched key stands here";
 /// Walks to a value and raises `ARRIVED` there.
 struct Walk<'a>(&'a [Step]);
 
+impl Walk<'_> {
+    fn has_arrived(&self) -> bool {
+        matches!(self.0, [] | [Step::Value])
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -221,12 +236,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Also the answer for every other kind of value: if the way ends here
         // the position is right, else the walk must not claim it has arrived.
-        f.write_str(if self.0.is_empty() { ARRIVED } else { "the way to a key" })
+        f.write_str(if self.has_arrived() { ARRIVED } else { "the way to a key" })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((Step::Key(wanted), rest)) = self.0.split_first() else {
-            return Err(A::Error::custom(if self.0.is_empty() { ARRIVED } else { "no list" }));
+            return Err(A::Error::custom(if self.has_arrived() { ARRIVED } else { "no list" }));
         };
         while let Some(found) = map.next_key_seed(KeyIs { wanted, last: rest.is_empty() })? {
             if found {
@@ -239,7 +254,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Some((Step::Index(wanted), rest)) = self.0.split_first() else {
-            return Err(A::Error::custom(if self.0.is_empty() { ARRIVED } else { "no mapping" }));
+            return Err(A::Error::custom(if self.has_arrived() { ARRIVED } else { "no mapping" }));
         };
         for _ in 0..*wanted {
             seq.next_element::<IgnoredAny>()?;

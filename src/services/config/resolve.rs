@@ -20,7 +20,7 @@ use super::placeholders::{self, OF_A_RUN, OF_AN_ALERT};
 use super::scalar::{Rule, Scalar, name, variable};
 use super::settings::{Approvals, Evidence, Ids, Leases, Settings};
 
-/// A key whose value cannot stand, and why.
+/// A key, or a value, that cannot stand, and why.
 pub(super) struct Fault {
     pub path: Path,
     pub message: String,
@@ -152,7 +152,8 @@ fn unique(names: &mut BTreeSet<String>, name: &str, path: &Path) -> Result<(), F
     if names.insert(name.to_ascii_lowercase()) {
         return Ok(());
     }
-    Err(Fault { path: path.key("name"), message: format!("the name `{name}` stands twice") })
+    let message = format!("the name `{name}` stands twice");
+    Err(Fault { path: path.key("name").value(), message })
 }
 
 fn runner(
@@ -206,7 +207,7 @@ fn retries(file: FileRetries) -> Retries {
 fn schedule(file: FileSchedule, path: &Path) -> Result<Schedule, Fault> {
     let name = file.name.0;
     let cron = Cron::parse(&file.cron.0).map_err(|why| Fault {
-        path: path.key("cron"),
+        path: path.key("cron").value(),
         message: format!("schedule `{name}`: {why}"),
     })?;
     let catch_up = file.catch_up.unwrap_or(false);

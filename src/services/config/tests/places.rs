@@ -77,7 +77,7 @@ fn wrong_types_name_place_and_key() {
         ),
         (
             "watch:\n  runners:\n  - {name: a, run: [x]}\n  - {name: A, run: [x]}\n",
-            "orch.yaml:4:6: `watch.runners[1].name`: the name `A` stands twice",
+            "orch.yaml:4:12: `watch.runners[1].name`: the name `A` stands twice",
         ),
         (
             "principals:\n  ok: [a]\n  山田: [b]\n",
@@ -89,11 +89,15 @@ fn wrong_types_name_place_and_key() {
         ),
         (
             "watch:\n  schedules:\n  - {name: nightly, cron: 99 3 * * *, run: [x]}\n",
-            "orch.yaml:3:21: `watch.schedules[0].cron`: schedule `nightly`: `99` is no minute in `99 3 * * *`: write 0 to 59, or `*`",
+            "orch.yaml:3:27: `watch.schedules[0].cron`: schedule `nightly`: `99` is no minute in `99 3 * * *`: write 0 to 59, or `*`",
         ),
         (
             "watch:\n  schedules:\n  - {name: a, cron: '@daily', run: [x]}\n  - name: b\n    run: [x]\n    cron: 0 3 30 2 *\n",
-            "orch.yaml:6:5: `watch.schedules[1].cron`: schedule `b`: `0 3 30 2 *` is never due: there is no such day",
+            "orch.yaml:6:11: `watch.schedules[1].cron`: schedule `b`: `0 3 30 2 *` is never due: there is no such day",
+        ),
+        (
+            "watch:\n  schedules:\n  - run: [x]\n    cron: >-\n      0 3\n      30 2 *\n    name: b\n",
+            "orch.yaml:4:11: `watch.schedules[0].cron`: schedule `b`: `0 3 30 2 *` is never due: there is no such day",
         ),
         (
             "watch:\n  runners:\n  - name: a\n    run:\n    - x\n    - a {{id}} {{titel}}\n",
