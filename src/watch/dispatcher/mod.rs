@@ -207,13 +207,11 @@ impl<'d> Dispatcher<'d> {
                 break;
             }
             if self.has_waited_enough() {
-                self.failure = Some(Error::new(
-                    ErrorKind::Failed,
-                    format!(
-                        "runs that could not be settled: {}; the next watch does it",
-                        self.runs.len()
-                    ),
-                ));
+                let message = format!(
+                    "runs that could not be settled: {}; the next watch does it",
+                    self.runs.len()
+                );
+                self.fail(&Error::new(ErrorKind::Failed, message));
                 break;
             }
         }
@@ -265,14 +263,15 @@ impl<'d> Dispatcher<'d> {
                 if self.dirty { Duration::ZERO } else { self.until_next() }
             }
             Err(error) => {
-                self.trouble(&error);
+                if self.request.once && self.phase == Phase::Open {
+                    self.phase = Phase::Closing;
+                    self.fail(&error);
+                } else {
+                    self.trouble(&error);
+                }
                 let found = self.found_nothing(&error);
                 self.alert(&found);
                 self.blind += 1;
-                if self.request.once && self.phase == Phase::Open {
-                    self.phase = Phase::Closing;
-                    self.failure = Some(error);
-                }
                 let poll = self.ctx.settings.watch.poll;
                 let again = poll.saturating_mul(1 << self.blind.min(5)).min(LONGEST);
                 self.look_at_ms = self.after(again);
@@ -333,9 +332,10 @@ impl<'d> Dispatcher<'d> {
 
     /// Tells of an action that failed, and lets some time pass before the next.
     fn stumble(&mut self, error: &Error) {
-        self.trouble(error);
         if self.request.once {
-            self.failure.get_or_insert_with(|| error.clone());
+            self.fail(error);
+        } else {
+            self.trouble(error);
         }
         let pause = self.ctx.settings.watch.poll.saturating_mul(1 << self.stumbles.min(5));
         self.stumbles += 1;
@@ -368,18 +368,35 @@ impl<'d> Dispatcher<'d> {
         (self.tell)(&Event { at: Some(at), ..event });
     }
 
+    /// Ends with this error, which is told then and not before.
+    fn fail(&mut self, error: &Error) {
+        if self.failure.is_some() {
+            return self.trouble(error);
+        }
+        self.is_news(&error.to_string());
+        self.failure = Some(error.clone());
+    }
+
     /// Tells of trouble once for as long as it is the same.
     fn trouble(&mut self, error: &Error) {
         let message = error.to_string();
+        if self.is_news(&message) {
+            self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
+        }
+    }
+
+    /// Whether nothing like it was told, which is remembered.
+    fn is_news(&mut self, message: &str) -> bool {
         // The same but for a number, such as a token, is the same.
         let kind = message.split(|c: char| c.is_ascii_digit()).collect::<String>();
-        if !self.said.contains(&kind) {
+        let is_news = !self.said.contains(&kind);
+        if is_news {
             if self.said.len() == MOST_SAID {
                 self.said.remove(0);
             }
             self.said.push(kind);
-            self.tell(Event { kind: Kind::Trouble, message, ..Event::default() });
         }
+        is_news
     }
 }
 
