@@ -13,7 +13,7 @@
 //!
 //! Wall times are compared with a reference in the same run, since machines are
 //! noisy, and fail nothing. Instructions are the same on every run: `--small`
-//! fails where they pass a goal by more than a sixth, and where an update is
+//! fails where they pass a goal by more than a tenth, and where an update is
 //! lost.
 #![allow(
     clippy::disallowed_methods,

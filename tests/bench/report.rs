@@ -49,7 +49,7 @@ impl Row {
             ratio: reference.map(|(_, n)| count as f64 / n as f64),
             goal: format!("≤ {}", millions(goal)),
             met: Some(count <= goal),
-            fails: count > goal + goal / 6,
+            fails: count > goal + goal / 10,
             skipped: None,
         }
     }
