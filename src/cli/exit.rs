@@ -12,6 +12,13 @@ pub const SUCCESS: u8 = 0;
 /// Stopped by Ctrl-C: 128 plus SIGINT, as shells count it.
 pub const INTERRUPTED: u8 = 130;
 
+/// `merge-driver` alone, whose numbers are git's: conflicts are left in the file.
+pub const CONFLICTS: u8 = 1;
+
+/// `merge-driver` alone: nothing was merged. Git takes anything up to 128 for
+/// conflicts, and our version for a result that has them marked.
+pub const NOT_MERGED: u8 = 129;
+
 /// One line of the manual's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exit {

@@ -26,6 +26,7 @@ use std::io::Write;
 pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let verb =
         argv.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| commands::is_verb(arg));
+    let for_git = verb == Some("merge-driver");
     let help = verb.map_or("orch --help".to_owned(), |verb| format!("orch {verb} --help"));
     // What stands behind `--` is another program's.
     let own = argv.split(|arg| arg == "--").next().unwrap_or_default();
@@ -34,7 +35,10 @@ pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Wr
     let mut ui = Ui::new(out, err, options(sys));
     let matches = match args::parse(argv) {
         Ok(matches) => matches,
-        Err(error) => return said_by_clap(&mut ui, &error, &help, wants_json),
+        Err(error) => {
+            let number = said_by_clap(&mut ui, &error, &help, wants_json);
+            return if for_git && number != exit::SUCCESS { exit::NOT_MERGED } else { number };
+        }
     };
     let mut cx = match Cx::new(sys, ui, &matches) {
         Ok(cx) => cx,

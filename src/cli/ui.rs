@@ -185,6 +185,11 @@ impl<'a> Ui<'a> {
         self.say("warning", Style::Yellow, text);
     }
 
+    /// `conflict: …` on standard error: what a person must decide.
+    pub fn conflict(&mut self, text: &str) {
+        self.say("conflict", Style::Red, text);
+    }
+
     /// `error: <place>: <message>`, then `hint: <command>` on its own line.
     pub fn error(&mut self, error: &Error) {
         self.say("error", Style::Red, &error.to_string());

@@ -108,6 +108,12 @@ impl<'a> Document<'a> {
             .collect()
     }
 
+    /// A table's columns: canonical names of known ones, headers of others,
+    /// nothing for a column whose name stood before.
+    pub fn names(&self, table: usize) -> &[String] {
+        &self.names[table]
+    }
+
     /// The whole line of a row, from its first byte to its last.
     pub fn line(&self, row: &Row) -> &'a str {
         &self.grid.text()[row.span.range()]

@@ -19,6 +19,7 @@ pub mod format;
 pub mod git_diff;
 mod git_name;
 mod git_reader;
+pub mod merge;
 pub mod patch;
 pub mod render;
 pub mod repair;

@@ -24,6 +24,7 @@ mod list;
 mod lock;
 mod log;
 mod man;
+mod merge_driver;
 mod metrics;
 mod moves;
 mod next;
@@ -113,6 +114,7 @@ commands! {
     "check", "Find what in the ledgers cannot be relied on", check::CheckArgs, check::run;
     "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;
     "doctor", "Look whether everything is in order", doctor::DoctorArgs, doctor::run;
+    "merge-driver", "Merge two versions of a ledger, for git", merge_driver::MergeDriverArgs, merge_driver::run;
     "schema", "Print the JSON Schemas of all answers", schema::SchemaArgs, schema::run;
     "watch", "Run agents' commands on tasks, under leases, and look after the ledger", watch::WatchArgs, watch::run;
     "metrics", "Print figures for a monitoring system", metrics::MetricsArgs, metrics::run;
