@@ -5,3 +5,6 @@
 //! own files are changed by `hooks` alone, and only where it says so.
 
 pub mod merge_driver;
+pub mod commits;
+pub mod diff;
+pub mod revision;

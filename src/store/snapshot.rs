@@ -311,6 +311,20 @@ fn read_archive(sys: &Sys, layout: &Layout, path: &Path) -> Result<Option<Vec<u8
 }
 
 fn read_archives(sys: &Sys, layout: &Layout) -> Result<BTreeMap<i32, String>> {
+    let mut archives = BTreeMap::new();
+    for (year, bytes) in archives_now(sys, layout)? {
+        let path = layout.archive_tasks(year);
+        let text = source::text(&bytes, &layout.display(&path))?;
+        archives.insert(year, text.to_owned());
+    }
+    Ok(archives)
+}
+
+/// The bytes of the archives by year, with what is still to come into its place.
+///
+/// # Errors
+/// `failed` where one cannot be read.
+pub fn archives_now(sys: &Sys, layout: &Layout) -> Result<BTreeMap<i32, Vec<u8>>> {
     let dir = layout.archive_dir();
     let mut names = match sys.fs.list(&dir) {
         Ok(names) => names,
@@ -327,10 +341,8 @@ fn read_archives(sys: &Sys, layout: &Layout) -> Result<BTreeMap<i32, String>> {
     for name in names {
         let year = name.strip_prefix("TASKS-").and_then(|n| n.strip_suffix(".md"));
         let Some(year) = year.and_then(|y| y.parse::<i32>().ok()) else { continue };
-        let path = layout.archive_tasks(year);
-        if let Some(bytes) = read_archive(sys, layout, &path)? {
-            let text = source::text(&bytes, &layout.display(&path))?;
-            archives.insert(year, text.to_owned());
+        if let Some(bytes) = read_archive(sys, layout, &layout.archive_tasks(year))? {
+            archives.insert(year, bytes);
         }
     }
     Ok(archives)

@@ -115,6 +115,11 @@ pub struct Operation {
     pub parents: Vec<String>,
     /// SHA-256 of the line without this.
     pub hash: String,
+    /// `--commits`: the git commit that first carried it; `null` where it is not
+    /// committed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[allow(clippy::option_option, reason = "not asked for, not committed, committed")]
+    pub commit: Option<Option<String>>,
 }
 
 /// What happened to one row.

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod change;
 pub mod check;
 pub mod decide;
+pub mod diff;
 pub mod evidence;
 pub mod line;
 pub mod list;

@@ -35,6 +35,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("evidence.verify", "orch evidence verify", of::<EvidenceList>()),
         ("evidence.apply", "orch evidence apply APPR", of::<EvidenceApplied>()),
         ("approval.decide", "orch decide [APPR]", of::<Decisions>()),
+        ("ledger.diff", "orch diff [REV [REV]]", of::<crate::wire::diff::LedgerDiff>()),
         ("journal.log", "orch log [ID]", of::<LogListShape>()),
         ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),

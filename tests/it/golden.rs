@@ -33,6 +33,7 @@ golden! {
     config = "config";
     decide = "decide";
     demo = "demo";
+    diff = "diff";
     doctor = "doctor";
     done = "done";
     drop_ = "drop";

@@ -13,6 +13,7 @@ mod audit;
 mod check;
 mod corpus;
 mod decide;
+mod diff;
 #[path = "../props/documents.rs"]
 mod documents;
 mod duties;

@@ -199,8 +199,9 @@ fn every_kind_of_answer_is_what_its_schema_says() {
         world.sim.clock.advance(std::time::Duration::from_secs(1));
     }
     assert!(nothing_ready > 0, "a claim that finds nothing is an ordinary answer too");
-    for line in ["show A001", "verify", "apply A001 --check"] {
-        let line = format!("evidence {line} --json");
+    let in_git = ["evidence show A001", "evidence verify", "evidence apply A001 --check", "diff"];
+    for line in in_git.into_iter().chain(["log --commits"]) {
+        let line = format!("{line} --json");
         let ran = with_evidence().run(&line);
         let ran = Ran { exit: ran.exit, out: ran.stdout, err: ran.stderr };
         let answer = valid(&schemas, &line, &ran);

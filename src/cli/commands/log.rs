@@ -8,6 +8,7 @@ use crate::cli::render::operation;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::{Cell, Column, Table};
 use crate::error::{Error, Result};
+use crate::git::commits::{self, Commit};
 use crate::services::context::Mode;
 use crate::services::log::{self, Blame, Found, Log, Origin, Subject};
 use crate::store::entry::{Entry, RowChangeKind};
@@ -16,6 +17,7 @@ use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::wire::log as wire;
 use clap::Args;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Arguments of `orch log`.
 #[derive(Debug, Args)]
@@ -29,6 +31,10 @@ pub struct LogArgs {
     /// Who set each cell of the task or approval last, and when
     #[arg(long)]
     blame: bool,
+    /// The git commit that first carried each operation; empty for what is not
+    /// committed yet
+    #[arg(long, conflicts_with = "blame")]
+    commits: bool,
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
@@ -49,6 +55,8 @@ pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
                 .hint("orch log --help"));
         }
     };
+    let commits = if args.commits { Some(commits::first(cx.sys, &ctx.layout)?) } else { None };
+    let told = Told { log: &log, subject: &subject, found: &found, commits: commits.as_ref() };
     let mut warnings = ctx.warnings.clone();
     let mut next = Vec::new();
     let damaged = journal.damaged();
@@ -61,7 +69,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
         warnings.push(warning);
         next.push(cx.command("audit verify", None));
     }
-    write(cx, &log, &subject, &found, blame.as_deref(), &warnings, &next)?;
+    write(cx, &told, blame.as_deref(), &warnings, &next)?;
     if found.lines.len() < found.total && blame.is_none() {
         let (shown, total) = (found.lines.len(), found.total);
         cx.ui.note(&format!("{shown} of {total} operations; `--limit 0` shows all"));
@@ -70,18 +78,48 @@ pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
     Ok(None)
 }
 
+/// What is told, and of which commits.
+struct Told<'t, 'j> {
+    log: &'t Log<'j>,
+    subject: &'t Subject,
+    found: &'t Found<'j>,
+    /// `--commits`
+    commits: Option<&'t HashMap<String, Commit>>,
+}
+
+impl Told<'_, '_> {
+    fn commit(&self, entry: &Entry) -> Option<&Commit> {
+        self.commits?.get(&entry.hash)
+    }
+
+    /// The shape of an operation, with its commit where that was asked for.
+    fn shape(&self, entry: Entry) -> wire::Operation {
+        let commit = self.commits.map(|_| self.commit(&entry).map(|commit| commit.id.clone()));
+        wire::Operation { commit, ..shape(entry) }
+    }
+
+    /// Names of columns, or cells of a row, with a commit at the place after the
+    /// operation's id where that was asked for.
+    fn with<T>(&self, cells: impl IntoIterator<Item = T>, commit: T) -> Vec<T> {
+        let mut cells: Vec<T> = cells.into_iter().collect();
+        if self.commits.is_some() {
+            cells.insert(2, commit);
+        }
+        cells
+    }
+}
+
 fn write(
     cx: &mut Cx<'_>,
-    log: &Log<'_>,
-    subject: &Subject,
-    found: &Found<'_>,
+    told: &Told<'_, '_>,
     blame: Option<&[Blame]>,
     warnings: &[String],
     next: &[String],
 ) -> Result<()> {
+    let Told { log, subject, found, .. } = told;
     let blame: Option<Vec<wire::CellOrigin>> = blame.map(|b| b.iter().map(origin).collect());
     if cx.global.format() == Format::Json {
-        let get = |n: usize| shape(read(found.lines[n]));
+        let get = |n: usize| told.shape(read(found.lines[n]));
         let list = wire::LogList {
             get: &get,
             returned: found.lines.len(),
@@ -99,7 +137,7 @@ fn write(
         (Format::Jsonl, _) => {
             let _ = cx.ui.emit(|out, _| {
                 for entry in entries {
-                    serde_json::to_writer(&mut *out, &shape(entry))?;
+                    serde_json::to_writer(&mut *out, &told.shape(entry))?;
                     out.write_all(b"\n")?;
                 }
                 Ok(())
@@ -108,10 +146,12 @@ fn write(
         (Format::Csv, _) => {
             let names =
                 ["seq", "id", "ts", "actor", "command", "via", "task", "appr", "token", "changes"];
+            let names = told.with(names, "commit");
             let audience = cx.audience();
             let _ = cx.ui.emit(|out, _| {
                 let mut csv = Rows::new(out, &names, audience)?;
                 for e in entries {
+                    let commit = told.commit(&e).map(|commit| commit.id.clone());
                     let changes = operation::what(&e, &full);
                     let token = e.token.map(|token| token.to_string());
                     let cells = [
@@ -126,29 +166,38 @@ fn write(
                         token,
                         Some(changes),
                     ];
-                    csv.row(cells.into_iter().map(|cell| Cow::Owned(cell.unwrap_or_default())))?;
+                    let cells = told.with(cells, commit).into_iter();
+                    csv.row(cells.map(|cell| Cow::Owned(cell.unwrap_or_default())))?;
                 }
                 csv.finish()
             })?;
         }
         (Format::Md, _) => {
             let names = ["time", "op", "actor", "command", "id", "changes"];
-            let rows = entries.map(|entry| line(&entry, &full).map(Cow::Owned));
+            let names = told.with(names, "commit");
+            let rows = entries.map(|entry| {
+                let commit = told.commit(&entry).map(|commit| commit.short.clone());
+                let cells = told.with(line(&entry, &full), commit.unwrap_or_default());
+                cells.into_iter().map(Cow::Owned)
+            });
             let _ = cx.ui.emit(|out, _| markdown::write(out, &names, rows))?;
         }
-        (Format::Table | Format::Json, Subject::Operation(entry)) => one(cx, log, entry)?,
+        (Format::Table | Format::Json, Subject::Operation(entry)) => one(cx, told, entry)?,
         (Format::Table | Format::Json, _) => {
             let short = |id: &str| log.short(id).to_owned();
-            let mut table = Table::new(vec![
+            let columns = [
                 Column::new("time"),
                 Column::new("op").style(Style::Yellow),
                 Column::new("actor"),
                 Column::new("command"),
                 Column::new("id").flexible(),
                 Column::new("changes").flexible(),
-            ]);
+            ];
+            let commit = Column::new("commit").style(Style::Yellow);
+            let mut table = Table::new(told.with(columns, commit));
             for entry in entries {
-                table.row(line(&entry, &short));
+                let commit = told.commit(&entry).map(|commit| commit.short.clone());
+                table.row(told.with(line(&entry, &short), commit.unwrap_or_default()));
             }
             let _ = cx.ui.table(&table)?;
         }
@@ -169,8 +218,8 @@ fn line(entry: &Entry, short: operation::Short<'_>) -> [String; 6] {
 }
 
 /// One operation and its diff, for people.
-fn one(cx: &mut Cx<'_>, log: &Log<'_>, entry: &Entry) -> Result<()> {
-    let short = |id: &str| log.short(id).to_owned();
+fn one(cx: &mut Cx<'_>, told: &Told<'_, '_>, entry: &Entry) -> Result<()> {
+    let short = |id: &str| told.log.short(id).to_owned();
     let mut lines: Vec<(&str, String)> = vec![
         ("operation", entry.id.clone()),
         ("seq", entry.seq.to_string()),
@@ -181,6 +230,7 @@ fn one(cx: &mut Cx<'_>, log: &Log<'_>, entry: &Entry) -> Result<()> {
         ("about", operation::rows(entry)),
         ("token", entry.token.map(|token| token.to_string()).unwrap_or_default()),
         ("key", entry.op_id.clone().unwrap_or_default()),
+        ("commit", told.commit(entry).map(|commit| commit.id.clone()).unwrap_or_default()),
     ];
     for change in &entry.changes {
         for cell in operation::cells(entry, change) {
@@ -343,5 +393,6 @@ fn shape(entry: Entry) -> wire::Operation {
         sha_out: entry.sha_out,
         parents: entry.parents,
         hash: entry.hash,
+        commit: None,
     }
 }

@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod decide;
 mod demo;
+mod diff;
 mod doctor;
 mod evidence;
 mod flag;
@@ -105,6 +106,7 @@ commands! {
     "reap", "Take expired leases back", reap::ReapArgs, reap::run;
     "lock", "Take, keep and give back named locks, or run a program under them", lock::LockArgs, lock::run;
     "status", "Show how things stand", status::StatusArgs, status::run;
+    "diff", "Show what changed in the ledgers since a commit", diff::DiffArgs, diff::run;
     "log", "Show what was done, by whom and when", log::LogArgs, log::run;
     "audit", "Look whether the journal is whole", audit::AuditArgs, audit::run;
     "undo", "Take an operation back", undo::UndoArgs, undo::run;

@@ -117,6 +117,47 @@ fn cell(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A code span, of whatever backticks the text has.
+pub fn code(text: &str) -> String {
+    let text = safe(text);
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    // A span cannot be empty, and one blank at each end is taken off.
+    let blank = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    match &*text {
+        "" => "` `".to_owned(),
+        text => format!("{fence}{blank}{text}{blank}{fence}"),
+    }
+}
+
+/// Text inside a line, which stays text: nothing in it is markup. An underscore
+/// inside a word is none.
+pub fn text(text: &str) -> String {
+    let text = safe(text);
+    let mut shown = String::with_capacity(text.len() + 8);
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let inside = before.is_alphanumeric() && chars.peek().is_some_and(|c| c.is_alphanumeric());
+        let is_markup = match c {
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '~' | '&' | '|' => true,
+            '_' => !inside,
+            _ => false,
+        };
+        if is_markup {
+            shown.push('\\');
+        }
+        shown.push(c);
+        before = c;
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +178,22 @@ mod tests {
              | T-1  | パーサ | 7   |\n\
              | T-20 | か\u{3099} x   |     |\n"
         );
+    }
+
+    #[test]
+    fn text_and_code_read_back_as_they_are() {
+        let texts =
+            ["a", "`", "a``b`", "*x* _y_ a_b", "[x](y)", "<b>&amp;", "~~a~~ \\*", "a | b", "a\\"];
+        for given in texts {
+            let escaped = given.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let mut options = comrak::Options::default();
+            options.extension.strikethrough = true;
+            let html = comrak::markdown_to_html(&format!("- x {}", text(given)), &options);
+            assert_eq!(html, format!("<ul>\n<li>x {escaped}</li>\n</ul>\n"));
+            let html = comrak::markdown_to_html(&format!("- {}", code(given)), &options);
+            assert_eq!(html, format!("<ul>\n<li><code>{escaped}</code></li>\n</ul>\n"));
+        }
+        assert_eq!((code(""), text("\x1b[")), ("` `".to_owned(), "\\\\u{1b}\\[".to_owned()));
     }
 
     #[test]

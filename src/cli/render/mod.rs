@@ -6,6 +6,7 @@
 //! function writes to the writer it is given and returns the writer's error.
 
 pub mod change;
+pub mod comparison;
 pub mod csv;
 pub mod diff;
 pub mod finding;
