@@ -4,7 +4,7 @@
 //! git (`store::ask_git`), merging two texts (`ledger::merge`). Invariant: git's
 //! own files are changed by `hooks` alone, and only where it says so.
 
-pub mod merge_driver;
 pub mod commits;
 pub mod diff;
+pub mod merge_driver;
 pub mod revision;
