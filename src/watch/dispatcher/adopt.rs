@@ -107,14 +107,7 @@ impl Dispatcher<'_> {
                 let stop = Stop { why: "lost".to_owned(), kill_after_ms: 0 };
                 let _ = going.dir.write_stop(sys, &stop);
                 going.stop = None;
-                let token = going.token();
-                super::settle::end_rests(
-                    sys,
-                    &self.ctx.layout.root,
-                    &going.dir,
-                    &going.name,
-                    token,
-                );
+                going.end_rests(sys, &self.ctx.layout.root);
                 ("its keeper is gone: what was left of it was ended", None)
             }
         };

@@ -5,9 +5,10 @@ use super::start::ms;
 use crate::services::config::Runner;
 use crate::services::context::Identity;
 use crate::store::runs::{Record, RunDir, Stop};
-use crate::sys::{LockFile, Signal};
+use crate::sys::{LockFile, Signal, Sys};
 use crate::watch::event::{Event, Kind};
 use crate::watch::plan;
+use std::path::Path;
 use std::time::Duration;
 
 /// A run, from its claim until its outcome is in the ledger.
@@ -129,6 +130,22 @@ impl Going {
         }
     }
 
+    /// Ends what it left behind where its keeper died: its command, and whatever
+    /// that started.
+    pub fn end_rests(&self, sys: &Sys, root: &Path) {
+        let Some(token) = self.token() else { return };
+        let here = sys.process.machine();
+        let command = self.dir.read_process(sys).ok().flatten().and_then(|file| file.command);
+        let group = command.filter(|c| c.machine == here).map(|c| (c.pid, c.start));
+        let (token, root) = (token.to_string(), root.to_string_lossy());
+        let marks = [
+            ("ORCH_TASK_ID", self.name.as_str()),
+            ("ORCH_LEASE_TOKEN", token.as_str()),
+            ("ORCH_ROOT", &*root),
+        ];
+        let _ = sys.process.end_strays(group, &marks, Signal::Kill);
+    }
+
     /// An event about it.
     pub fn event(&self, kind: Kind) -> Event {
         let of = self.runner.as_ref().map(|runner| runner.retries.max.saturating_add(1));
@@ -190,13 +207,7 @@ impl Dispatcher<'_> {
             // Once more if even that is not heard of.
             going.must_end_ms = now.saturating_add(ms(SLACK));
             signal(&self.sys, &going.dir, Signal::Kill);
-            super::settle::end_rests(
-                &self.sys,
-                &self.ctx.layout.root,
-                &going.dir,
-                &going.name,
-                going.token(),
-            );
+            going.end_rests(&self.sys, &self.ctx.layout.root);
         }
     }
 
@@ -211,7 +222,7 @@ impl Dispatcher<'_> {
 }
 
 /// Signals the keeper of a run; false where it has not yet said who it is.
-fn signal(sys: &crate::sys::Sys, dir: &RunDir, which: Signal) -> bool {
+fn signal(sys: &Sys, dir: &RunDir, which: Signal) -> bool {
     let Ok(Some(file)) = dir.read_process(sys) else { return false };
     let keeper = file.keeper;
     if keeper.machine != sys.process.machine() {

@@ -16,7 +16,6 @@ use crate::services::runs::{self, Settled, Verdict};
 use crate::store::entry::RunMark;
 use crate::store::journal::Journal;
 use crate::store::runs::{self as folders, End, RunEnd};
-use crate::sys::Signal;
 use crate::watch::event::{Event, Kind};
 use std::time::Duration;
 
@@ -247,7 +246,7 @@ impl Dispatcher<'_> {
     /// Ends what a run left behind whose keeper died.
     pub(super) fn end_rests(&self, key: u64) {
         let Some(going) = self.runs.get(&key) else { return };
-        end_rests(&self.sys, &self.ctx.layout.root, &going.dir, &going.name, going.token());
+        going.end_rests(&self.sys, &self.ctx.layout.root);
     }
 
     /// A runner whose commands cannot be started rests after a while, so that it
@@ -270,25 +269,6 @@ impl Dispatcher<'_> {
         let runner = Some(runner.name.clone());
         self.tell(Event { kind: Kind::Paused, runner, message, ..Event::default() });
     }
-}
-
-/// Ends a command whose keeper died, and whatever it started.
-pub(super) fn end_rests(
-    sys: &crate::sys::Sys,
-    root: &std::path::Path,
-    dir: &crate::store::runs::RunDir,
-    task: &str,
-    token: Option<u64>,
-) {
-    let Some(token) = token else { return };
-    let here = sys.process.machine();
-    let command = dir.read_process(sys).ok().flatten().and_then(|file| file.command);
-    let group = command.filter(|c| c.machine == here).map(|c| (c.pid, c.start));
-    let token = token.to_string();
-    let root = root.to_string_lossy();
-    let marks =
-        [("ORCH_TASK_ID", task), ("ORCH_LEASE_TOKEN", token.as_str()), ("ORCH_ROOT", &*root)];
-    let _ = sys.process.end_strays(group, &marks, Signal::Kill);
 }
 
 /// Why its keeper says that it was ended.
