@@ -283,6 +283,11 @@ impl<'a> TaskLedger<'a> {
     pub fn section(&self, id: &str) -> Option<(Range<usize>, Range<usize>)> {
         crate::ledger::section::find(self.grid.text(), &self.grid.headings, id)
     }
+
+    /// The same for whoever asks for many.
+    pub fn sections(&self) -> crate::ledger::section::Sections<'_> {
+        crate::ledger::section::Sections::new(self.grid.text(), &self.grid.headings)
+    }
 }
 
 /// An id as one word of a shell command.

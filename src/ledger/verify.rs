@@ -56,13 +56,16 @@ pub(super) fn verify(
             return wrong("Markdown would split its row otherwise");
         }
     }
+    let has_detail = operations.iter().any(|o| matches!(o, Operation::SetDetail { .. }));
+    let sections = has_detail.then(|| after.sections());
     for operation in operations {
         let (id, cells) = match operation {
             Operation::AddTask { id, cells }
             | Operation::SetTask { id, cells }
             | Operation::Unarchive { id, cells, .. } => (id, cells),
             Operation::SetDetail { id, text, .. } => {
-                let body = after.section(id).map(|(_, span)| new[span].replace("\r\n", "\n"));
+                let section = sections.as_ref().and_then(|sections| sections.of(id));
+                let body = section.map(|(_, span)| new[span].replace("\r\n", "\n"));
                 if body.as_deref().map(|b| b.trim_matches('\n'))
                     != Some(text.replace("\r\n", "\n").trim_matches('\n'))
                 {
