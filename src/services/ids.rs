@@ -20,6 +20,11 @@ pub struct Given {
 
 /// The next id: it continues the pattern of the last row that has digits.
 pub fn next(ctx: &Context, given: Given) -> String {
+    several(ctx, given, 1).swap_remove(0)
+}
+
+/// The next ids, as many as are asked for.
+pub fn several(ctx: &Context, given: Given, count: usize) -> Vec<String> {
     let Given { rows, former, configured, prefix } = given;
     // A row whose pattern would give no lawful id (`日本1`) has no say.
     let lawful = |id: &String| IdFormat::of(id).filter(|f| is_new_id(&f.next([id.as_str()])));
@@ -29,11 +34,27 @@ pub fn next(ctx: &Context, given: Given) -> String {
     let format = configured.or(last).or_else(past).unwrap_or_else(plain);
     let mut all = former;
     all.extend(rows);
-    if ctx.settings.ids.style == IdStyle::Hash {
-        return by_chance(ctx, &format, &all);
+    let mut ids: Vec<String> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let id = match (ctx.settings.ids.style, ids.last()) {
+            (IdStyle::Hash, _) => by_chance(ctx, &format, &all),
+            (IdStyle::Sequential, None) => above(&format, &all, all.iter().map(String::as_str)),
+            (IdStyle::Sequential, Some(last)) => above(&format, &all, [last.as_str()]),
+        };
+        all.insert(id.clone());
+        ids.push(id);
     }
-    let mut id = format.next(all.iter().map(String::as_str));
-    while all.contains(&id) {
+    ids
+}
+
+/// The first id of a format above these that was not given.
+fn above<'a>(
+    format: &IdFormat,
+    given: &HashSet<String>,
+    these: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let mut id = format.next(these);
+    while given.contains(&id) {
         id = format.next([id.as_str()]);
     }
     id
