@@ -90,17 +90,21 @@ impl<'a> Cx<'a> {
         if typed != "-" {
             return Ok(typed);
         }
+        let bytes = self.bytes()?;
+        String::from_utf8(bytes).map_err(|_| Error::usage("the text on stdin is not UTF-8"))
+    }
+
+    /// All of stdin.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
         if self.stdin_read.replace(true) {
             return Err(Error::usage(
                 "two texts cannot both be read from stdin; give one of them in words",
             ));
         }
-        let bytes = self
-            .sys
+        self.sys
             .env
             .read_stdin()
-            .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot read stdin: {e}")))?;
-        String::from_utf8(bytes).map_err(|_| Error::usage("the text on stdin is not UTF-8"))
+            .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot read stdin: {e}")))
     }
 
     /// The same for an option.

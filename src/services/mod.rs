@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod draft;
 pub mod duties;
 pub mod evidence;
+pub mod exchange;
 pub mod flags;
 pub mod gates;
 pub mod hand_edits;

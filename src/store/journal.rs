@@ -286,6 +286,17 @@ impl Journal {
         times
     }
 
+    /// When each task was changed last, by any operation.
+    pub fn change_times(&self) -> HashMap<String, Timestamp> {
+        let mut times = HashMap::new();
+        for entry in self.entries_with(b"\"row\":\"") {
+            let Some(at) = Timestamp::parse_millis(&entry.ts) else { continue };
+            let changes = entry.changes.into_iter().filter(|change| change.file == TASKS);
+            times.extend(changes.map(|change| (change.row, at)));
+        }
+        times
+    }
+
     /// Every task id that a row was ever made for.
     pub fn given_ids(&self) -> Vec<String> {
         self.rows_made_in(TASKS)

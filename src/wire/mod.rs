@@ -11,6 +11,7 @@ pub mod check;
 pub mod decide;
 pub mod diff;
 pub mod evidence;
+pub mod exchange;
 pub mod line;
 pub mod list;
 pub mod lock;

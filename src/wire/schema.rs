@@ -62,7 +62,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// The changing commands, all of one shape.
-const CHANGES: [(&str, &str); 27] = [
+const CHANGES: [(&str, &str); 28] = [
     ("check.accept", "orch check --accept"),
     ("check.fix", "orch check --fix"),
     ("task.add", "orch add TITLE"),
@@ -82,6 +82,7 @@ const CHANGES: [(&str, &str); 27] = [
     ("task.move", "orch move ID STATE"),
     ("task.reap", "orch reap"),
     ("task.archive", "orch archive"),
+    ("task.import", "orch import FILE"),
     ("approval.request", "orch request TASK --op TEXT"),
     ("approval.withdraw", "orch withdraw APPR"),
     ("approval.approve", "orch approve APPR"),

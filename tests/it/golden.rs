@@ -41,12 +41,14 @@ golden! {
     errors = "errors";
     evidence = "evidence";
     exits = "exits";
+    export = "export";
     fix = "fix";
     flag = "flag";
     fmt = "fmt";
     formats = "formats";
     hand_made = "hand-made";
     hold = "hold";
+    import = "import";
     init = "init";
     japanese = "japanese";
     leases = "leases";

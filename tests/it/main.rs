@@ -19,6 +19,7 @@ mod documents;
 mod duties;
 mod evidence;
 mod examples;
+mod exchange;
 mod faults;
 mod golden;
 mod in_force;

@@ -199,6 +199,10 @@ fn every_kind_of_answer_is_what_its_schema_says() {
         world.sim.clock.advance(std::time::Duration::from_secs(1));
     }
     assert!(nothing_ready > 0, "a claim that finds nothing is an ordinary answer too");
+    std::fs::write(world.path("more.csv"), "id,title\nM-1,More\n").unwrap();
+    for line in ["import more.csv --json --dry-run", "import more.csv --json"] {
+        look(line, &world.run(line), &world);
+    }
     let in_git = ["evidence show A001", "evidence verify", "evidence apply A001 --check", "diff"];
     for line in in_git.into_iter().chain(["log --commits"]) {
         let line = format!("{line} --json");

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::safe::safe_lines;
+use crate::services::exchange::csv::guarded;
 
 /// Who reads the CSV, which decides what happens to a cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,10 +67,8 @@ impl<'a> Rows<'a> {
 
 impl Audience {
     fn cell(self, text: Cow<'_, str>) -> Cow<'_, str> {
-        let formula =
-            matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
-        let text = if self == Self::Terminal { safe_lines(text) } else { text };
-        if formula && self != Self::Program { Cow::Owned(["'", &*text].concat()) } else { text }
+        let text = if self == Self::Program { text } else { guarded(text) };
+        if self == Self::Terminal { safe_lines(text) } else { text }
     }
 }
 
