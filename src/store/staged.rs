@@ -88,6 +88,18 @@ impl<'s> Index<'s> {
         Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
+    /// The files of which the index has several versions: merges that nobody
+    /// resolved yet, by their paths from the workspace root.
+    ///
+    /// # Errors
+    /// `failed` where git fails.
+    pub fn unmerged(&self) -> Result<BTreeSet<String>> {
+        let answer = self.ask(&["ls-files", "--unmerged", "-z"], b"")?;
+        let listing = String::from_utf8_lossy(&answer).into_owned();
+        let name = |entry: &str| Some(entry.split_once('\t')?.1.to_owned());
+        Ok(listing.split('\0').filter_map(name).collect())
+    }
+
     fn ask(&self, args: &[&str], stdin: &[u8]) -> Result<Vec<u8>> {
         let env: Vec<(&str, &str)> =
             self.file.iter().map(|file| ("GIT_INDEX_FILE", file.as_str())).collect();

@@ -38,8 +38,17 @@ pub fn staged(ctx: &Context, from: Option<PathBuf>) -> Result<Vec<Finding>> {
     };
     let journal = Journal::read(sys, layout)?;
     let expect = |name: &str| files.iter().find(|(n, _)| n == name).and_then(|(_, e)| *e);
+    // What is unmerged has no version of its own in the index, and is not gone.
+    let unmerged = if versions.iter().any(|file| file.index.is_none() && file.head.is_some()) {
+        index.unmerged()?
+    } else {
+        BTreeSet::new()
+    };
     let gone = versions.iter().find(|file| {
-        expect(&file.name) == Some(Expect::Tasks) && file.index.is_none() && file.head.is_some()
+        expect(&file.name) == Some(Expect::Tasks)
+            && file.index.is_none()
+            && file.head.is_some()
+            && !unmerged.contains(&file.name)
     });
     let look = |of: fn(&Versions) -> Option<&Vec<u8>>| {
         let there = versions.iter().filter_map(|file| Some((file, of(file)?)));
@@ -72,6 +81,8 @@ pub fn staged(ctx: &Context, from: Option<PathBuf>) -> Result<Vec<Finding>> {
     };
     let (mut found, evidence) = look(|file| file.index.as_ref());
     found.extend(gone.map(|file| taken_away(&file.name)));
+    let open = versions.iter().filter(|file| unmerged.contains(&file.name));
+    found.extend(open.map(|file| unresolved(&file.name)));
     // What time alone brings is nothing that a commit does.
     found.retain(|finding| finding.severity >= Severity::Warning);
     let accepted = journal.accepted();
@@ -93,6 +104,19 @@ fn taken_away(name: &str) -> Finding {
         severity: Severity::Error,
         message: "the commit takes the ledger away".to_owned(),
         help: Some(format!("git restore --staged {}", shell_word(name))),
+        ..Finding::of_file(name)
+    }
+}
+
+/// A merge that nobody resolved: taking a side here would throw the other away.
+fn unresolved(name: &str) -> Finding {
+    Finding {
+        code: reading::UNREADABLE.code,
+        severity: Severity::Error,
+        message: "an unresolved merge: keep one version of each row between git's marks, remove \
+                  the marks, and add the file"
+            .to_owned(),
+        help: Some("git status".to_owned()),
         ..Finding::of_file(name)
     }
 }

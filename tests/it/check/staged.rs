@@ -48,6 +48,31 @@ fn a_warning_that_is_new_fails_with_strict_only() {
     let _ = ws.run("check --staged --strict").exit(10);
 }
 
+/// The index has no version of its own then, and taking HEAD's back would throw
+/// the other side's away.
+#[test]
+fn a_merge_that_nobody_resolved_is_not_a_ledger_taken_away() {
+    let ws = repository(&task("1", "PLAN", "-"), "");
+    commit(&ws);
+    git(&ws, "", "switch -q -c other");
+    for (branch, state) in [("other", "HOLD"), ("-", "READY")] {
+        if branch == "-" {
+            git(&ws, "", "switch -q -");
+        }
+        ws.write(TASKS, ws.read(TASKS).replace("PLAN", state));
+        commit(&ws);
+    }
+    let ran = std::process::Command::new("git")
+        .args(["-c", "user.name=a", "-c", "user.email=a@b", "merge", "-q", "other"])
+        .current_dir(ws.root())
+        .output()
+        .unwrap();
+    assert!(!ran.status.success(), "both moved the task: {ran:?}");
+    assert_eq!(checked(&ws, "--staged"), ["unreadable-file -"]);
+    let ran = ws.run("check --staged").exit(10);
+    assert!(ran.stdout.contains("unresolved merge") && !ran.stdout.contains("restore"), "{ran:?}");
+}
+
 #[test]
 fn a_file_that_nobody_can_read_stops_every_commit() {
     let ws = repository(&task("1", "PLAN", "-"), "");
