@@ -163,19 +163,16 @@ impl<'s> Repository<'s> {
     /// # Errors
     /// `not_found` where they have none.
     pub fn merge_base(&self, one: &Revision, other: &Revision) -> Result<Revision> {
-        let typed = format!("{}...{}", one.typed, other.typed);
-        match self.ask(&["merge-base", &one.object, &other.object], b"")? {
-            Ok(base) => Ok(Revision {
-                typed,
-                object: String::from_utf8_lossy(&base).trim().to_owned(),
-                is_commit: true,
-            }),
-            Err(_) => {
-                let (one, other) = (&one.typed, &other.typed);
-                let message = format!("`{one}` and `{other}` have no commit in common");
-                Err(Error::not_found(message).hint("git log --oneline -n 10"))
-            }
-        }
+        let Ok(base) = self.ask(&["merge-base", &one.object, &other.object], b"")? else {
+            let (one, other) = (&one.typed, &other.typed);
+            let message = format!("`{one}` and `{other}` have no commit in common");
+            return Err(Error::not_found(message).hint("git log --oneline -n 10"));
+        };
+        Ok(Revision {
+            typed: format!("{}...{}", one.typed, other.typed),
+            object: String::from_utf8_lossy(&base).trim().to_owned(),
+            is_commit: true,
+        })
     }
 
     /// The ledgers of a revision. Links inside the repository are followed.
@@ -188,11 +185,17 @@ impl<'s> Repository<'s> {
         let list = ["ls-tree", "-z", "--full-tree", "--name-only", object, "--", &folder];
         let listing = self.ask(&list, b"")?.map_err(|said| self.failed(&said))?;
         let listing = String::from_utf8_lossy(&listing).into_owned();
-        let archives = listing.split('\0').filter_map(|path| path.strip_prefix(&folder));
-        let archives = archives.filter(|name| name.starts_with("TASKS-") && name.ends_with(".md"));
+        let archives = listing.split('\0').filter_map(|path| {
+            let name = path.strip_prefix(&folder)?;
+            let year = name.strip_prefix("TASKS-")?.strip_suffix(".md")?;
+            year.parse::<i32>().is_ok().then(|| format!("archive/{name}"))
+        });
         let mut names: Vec<String> = NAMES.map(str::to_owned).to_vec();
-        names.extend(archives.map(|name| format!("archive/{name}")));
-        let asked: String = names.iter().map(|name| format!("{object}:{state}{name}\n")).collect();
+        names.extend(archives);
+        let mut asked = String::new();
+        for name in &names {
+            asked.push_str(&format!("{object}:{state}{name}\n"));
+        }
         let batch = ["cat-file", "--batch", "--follow-symlinks"];
         let answer = self.ask(&batch, asked.as_bytes())?.map_err(|said| self.failed(&said))?;
         let mut rest = &answer[..];

@@ -107,13 +107,13 @@ fn sides(cx: &mut Cx<'_>, ctx: &Context, args: &DiffArgs) -> Result<(Side, Side)
 
 /// `A..B` and `A...B`; a side that is left out is HEAD. No name has two dots in
 /// a row, but the text of a search (`:/a..b`) may.
-fn range(typed: &str) -> Option<(&str, &str, bool)> {
+fn range<'a>(typed: &'a str) -> Option<(&'a str, &'a str, bool)> {
     if typed.starts_with(":/") || typed.contains("^{/") {
         return None;
     }
     let (from, to) = typed.split_once("..")?;
     let (to, is_merge_base) = to.strip_prefix('.').map_or((to, false), |to| (to, true));
-    let head = |side| if side == "" { "HEAD" } else { side };
+    let head = |side: &'a str| if side.is_empty() { "HEAD" } else { side };
     Some((head(from), head(to), is_merge_base))
 }
 

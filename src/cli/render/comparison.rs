@@ -14,6 +14,9 @@ use crate::model::field::{ApprovalField, TaskField};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+/// How many places of a file's text are named by their lines.
+const PLACES: usize = 8;
+
 /// What a reader wants to know of a change first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Sort {
@@ -296,13 +299,16 @@ fn rest(found: &Comparison) -> Vec<String> {
     files.dedup();
     for file in files {
         let places: Vec<&Place> = found.texts.iter().filter(|place| place.file == file).collect();
-        let at: Vec<String> = places.iter().map(|place| place.line.to_string()).collect();
+        let shown = places.iter().take(PLACES).map(|place| place.line.to_string());
+        let mut at = shown.collect::<Vec<_>>().join(", ");
+        if places.len() > PLACES {
+            at.push_str(&format!(" and {} more", places.len() - PLACES));
+        }
         let (added, removed) =
             places.iter().fold((0, 0), |(a, r), place| (a + place.added, r + place.removed));
-        let noun = if at.len() == 1 { "line" } else { "lines" };
+        let noun = if places.len() == 1 { "line" } else { "lines" };
         lines.push(format!(
-            "{file}: text outside of rows changed at {noun} {} (+{added} -{removed})",
-            at.join(", ")
+            "{file}: text outside of rows changed at {noun} {at} (+{added} -{removed})"
         ));
     }
     for file in &found.respelled {
