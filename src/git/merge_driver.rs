@@ -33,6 +33,13 @@ pub struct Request<'a> {
 /// The label that git gives our side where it merges two common ancestors.
 const ANCESTORS: &str = "Temporary merge branch";
 
+impl Request<'_> {
+    /// Whether git merges two common ancestors, to have one.
+    pub fn is_of_ancestors(&self) -> bool {
+        self.labels.ours.starts_with(ANCESTORS)
+    }
+}
+
 /// Merges three files into ours and tells what needs a person.
 ///
 /// # Errors
@@ -44,11 +51,10 @@ pub fn run(sys: &Sys, request: &Request<'_>) -> Result<Vec<Conflict>> {
     let (base, ours, theirs) = (base?, ours?, theirs?);
     let name = request.path.unwrap_or("the file");
     let among = |which: &str| format!("{name} ({which})");
-    // Git merges ancestors on its own; what it cannot, it asks again later, with
-    // marks in the base.
+    // Git makes one of several common ancestors by merging them; marks in that
+    // are nobody's mistake.
     let base_text = plain(&base, &among("base"))?;
-    let between = request.labels.ours.starts_with(ANCESTORS);
-    let (ours_text, theirs_text) = if between {
+    let (ours_text, theirs_text) = if request.is_of_ancestors() {
         (plain(&ours, &among("ours"))?, plain(&theirs, &among("theirs"))?)
     } else {
         (source::text(&ours, &among("ours"))?, source::text(&theirs, &among("theirs"))?)

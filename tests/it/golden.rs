@@ -56,6 +56,7 @@ golden! {
     lock = "lock";
     log = "log";
     man = "man";
+    merge_driver = "merge-driver";
     metrics = "metrics";
     move_ = "move";
     next = "next";

@@ -217,3 +217,21 @@ fn a_comparison_leads_there_and_back() {
         })
     });
 }
+
+#[test]
+fn a_merge_is_what_the_model_says() {
+    check("merge, plain", 35, |choices| {
+        props::a_merge_is_what_the_model_says(&mut Choices::new(choices))
+    });
+}
+
+#[test]
+fn a_merge_keeps_what_both_did() {
+    check("merge", 35, |choices| {
+        let (for_edits, for_document) = choices.split_at(choices.len().min(48));
+        let base = documents::document(&mut Choices::new(for_document));
+        let c = &mut Choices::new(for_edits);
+        let (ours, theirs) = (props::edited(&base, c), props::edited(&base, c));
+        props::a_merge_keeps_what_both_did(&base, &ours, &theirs)
+    });
+}

@@ -27,6 +27,7 @@ mod keeper;
 mod laws;
 mod log;
 mod look_alikes;
+mod merging;
 mod metrics;
 mod notify;
 mod processes;

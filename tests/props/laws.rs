@@ -5,10 +5,12 @@
 //! [`Outcome`]: a test that only ever met refusals has tested nothing.
 
 mod changing;
+mod merging;
 mod reading;
 mod undoing;
 
 pub use changing::*;
+pub use merging::*;
 pub use reading::*;
 pub use undoing::*;
 

@@ -73,7 +73,9 @@ fn merge(cx: &mut Cx<'_>, args: &MergeDriverArgs) -> Result<usize> {
     };
     let conflicts = merge_driver::run(cx.sys, &request)?;
     let path = request.path.unwrap_or("the file");
-    for conflict in &conflicts {
+    // Between two ancestors nobody has to decide anything yet.
+    let asked = if request.is_of_ancestors() { &[][..] } else { &conflicts[..] };
+    for conflict in asked {
         cx.ui.conflict(&told(path, conflict, &request.labels));
     }
     Ok(conflicts.len())

@@ -96,7 +96,8 @@ impl<'s, 'a> Cells<'s, 'a> {
         (column < row.len()).then(|| self.sides[side].document.grid().raw(row, column))
     }
 
-    /// Whether two rows of two sides say the same, by column names.
+    /// Whether a side's row says what the base's did, by column names. A column
+    /// that the side's table has no more is the table's change, not the row's.
     pub(super) fn same(&self, a: (usize, &Row), b: (usize, &Row)) -> bool {
         if self.line(a.0, a.1) == self.line(b.0, b.1)
             && self.layouts.keys[a.0][a.1.table as usize]
@@ -112,7 +113,7 @@ impl<'s, 'a> Cells<'s, 'a> {
         let at = |keys: &[Key], key: &Key| keys.iter().position(|k| k == key);
         let both = left.iter().enumerate().all(|(column, key)| match at(right, key) {
             Some(there) => of(a, column) == of(b, there),
-            None => of(a, column).is_empty(),
+            None => true,
         });
         let rest = |x: (usize, &Row), own: &[Key], others: &[Key]| {
             let named = own.iter().enumerate().filter(|(_, key)| at(others, key).is_none());
@@ -135,6 +136,7 @@ impl<'s, 'a> Cells<'s, 'a> {
         };
         if plain {
             match () {
+                () if o.is_none() && t.is_none() => return whole(BASE),
                 () if o == t || (b == t && o.is_some()) => return whole(OURS),
                 () if b == o && t.is_some() => return whole(THEIRS),
                 () if t.is_none() => return whole(OURS),
@@ -376,8 +378,12 @@ impl<'a> Merging<'_, '_, 'a> {
                 continue;
             };
             if !owns(Some(given).filter(|owner| !owner.is_empty()), &actor) {
-                taken[owner] = Taken::Two;
-                taken[holder] = Taken::Two;
+                let claim = (0..keys.len()).filter(|c| CLAIM.contains(&keys[*c].as_str()));
+                for column in claim.chain([owner]) {
+                    if self.value(OURS, column) != self.value(THEIRS, column) {
+                        taken[column] = Taken::Two;
+                    }
+                }
                 return Some(Why::GivenAway);
             }
         }

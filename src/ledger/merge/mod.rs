@@ -9,6 +9,7 @@
 //! Cost: some passes over the three texts; 100,000 rows take well under a
 //! second.
 
+mod against;
 mod cells;
 mod layout;
 mod notes;
@@ -125,6 +126,25 @@ pub enum Why {
     ColumnDropped,
 }
 
+impl What {
+    /// The same with the sides the other way round.
+    fn turn(&mut self) {
+        let (columns, why) = match self {
+            Self::Row { columns, why, .. } => (columns, Some(why)),
+            Self::Header { columns } => (columns, None),
+            Self::Lines | Self::Text => return,
+        };
+        for cell in columns {
+            std::mem::swap(&mut cell.ours, &mut cell.theirs);
+        }
+        match why {
+            Some(why @ Why::RemovedByOurs) => *why = Why::RemovedByTheirs,
+            Some(why @ Why::RemovedByTheirs) => *why = Why::RemovedByOurs,
+            _ => {}
+        }
+    }
+}
+
 /// Merges two texts that came from one.
 pub fn merge(kind: Kind, sides: &Sides<'_>, labels: &Labels<'_>, marker_size: usize) -> Merged {
     let Sides { base, ours, theirs } = *sides;
@@ -135,22 +155,27 @@ pub fn merge(kind: Kind, sides: &Sides<'_>, labels: &Labels<'_>, marker_size: us
     if base == ours {
         return plain(theirs);
     }
+    // Whoever is called ours, the same is done: the sides are ordered by what
+    // they say, and turned back at the end.
+    let turned = theirs < ours;
+    let (one, other) = if turned { (theirs, ours) } else { (ours, theirs) };
     let (clean_base, doubtful) = verify::without_marks(base);
-    let mut parsed = [clean_base.as_ref(), ours, theirs].map(|text| Side::parse(kind, text));
+    let mut parsed = [clean_base.as_ref(), one, other].map(|text| Side::parse(kind, text));
     let names = Names::of(&parsed);
     let layouts = Layouts::of(&parsed, &names);
     let whole: Vec<bool> = layouts.tables.iter().map(|table| table.whole).collect();
     side::divide(&mut parsed, &names, &layouts.numbers, &whole);
     let tainted: HashSet<usize> = verify::rows_within(&parsed[0], &names, &doubtful);
     let cells = cells::Cells::new(kind, &parsed, &layouts);
-    let pieces = Weave::new(&parsed, &names, &layouts, cells, &tainted).run();
+    let mut pieces = Weave::new(&parsed, &names, &layouts, cells, &tainted).run();
     let bom = weave_bom(&parsed);
-    let stands = verify::stands(kind, &pieces, bom, &names, &layouts);
-    if stands {
-        render(&pieces, bom, labels, marker_size)
-    } else {
-        render(&verify::one_conflict(&parsed), bom, labels, marker_size)
+    if !verify::stands(kind, &pieces, bom, &names, &layouts) {
+        pieces = verify::one_conflict(&parsed);
     }
+    if turned {
+        pieces.iter_mut().for_each(Piece::turn);
+    }
+    render(&pieces, bom, labels, marker_size)
 }
 
 fn weave_bom(sides: &[Side<'_>; 3]) -> bool {
@@ -159,38 +184,43 @@ fn weave_bom(sides: &[Side<'_>; 3]) -> bool {
 
 /// Writes the pieces, with marks.
 fn render(pieces: &[Piece<'_>], bom: bool, labels: &Labels<'_>, size: usize) -> Merged {
-    let mut text = Text::new(bom);
+    // A mark is one at the very beginning of its line: what a side begins with
+    // comes behind it.
+    let marked = matches!(pieces.first(), Some(Piece::Conflict { .. }));
+    let mut text = Text::new(bom && !marked);
     let mut conflicts = Vec::new();
     let mark = |sign: &str, label: &str| match label {
         "" => sign.repeat(size),
         label => format!("{} {label}", sign.repeat(size)),
     };
-    let end = usual_end(pieces);
-    for piece in pieces {
+    for (at, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Line(out) => text.push(out),
             Piece::Conflict { ours, theirs, what } => {
-                let own = ours.iter().chain(theirs).map(|o| o.end).find(|e| !e.is_empty());
-                let own = own.unwrap_or(end);
-                text.line(&mark("<", labels.ours), own);
+                let end = end_of_marks(ours, theirs, text.usual);
+                let first = if bom && at == 0 { source::BOM } else { "" };
+                text.line(&mark("<", labels.ours), end);
                 conflicts.push(Conflict { line: text.lines, what: what.clone() });
-                text.half(ours, own);
-                text.line(&mark("=", ""), own);
-                text.half(theirs, own);
-                text.line(&mark(">", labels.theirs), own);
+                text.half(ours, first, end);
+                text.line(&mark("=", ""), end);
+                text.half(theirs, first, end);
+                text.line(&mark(">", labels.theirs), end);
             }
         }
     }
     Merged { text: text.written, conflicts }
 }
 
-/// How the first line ends that has an end.
-fn usual_end<'a>(pieces: &[Piece<'a>]) -> &'a str {
-    let ends = pieces.iter().filter_map(|piece| match piece {
-        Piece::Line(out) => Some(out.end),
-        Piece::Conflict { ours, theirs, .. } => ours.iter().chain(theirs).map(|out| out.end).next(),
-    });
-    ends.into_iter().find(|end| !end.is_empty()).unwrap_or("\n")
+/// How marks end: as the lines do that they are about, but never so that a mark
+/// is no line to git.
+fn end_of_marks(ours: &[Out<'_>], theirs: &[Out<'_>], usual: &'static str) -> &'static str {
+    let mut ends =
+        ours.iter().chain(theirs).map(|out| out.end).filter(|e| !e.is_empty()).peekable();
+    let is_crlf = match ends.peek() {
+        Some(_) => ends.all(|end| end == "\r\n"),
+        None => usual == "\r\n",
+    };
+    if is_crlf { "\r\n" } else { "\n" }
 }
 
 /// A text that is being written: only its last line may lack an end.
@@ -214,9 +244,14 @@ impl Text {
     }
 
     /// One side of a conflict; a mark follows, so that its last line ends.
-    fn half(&mut self, outs: &[Out<'_>], end: &str) {
-        for out in outs {
-            self.line(&out.body, if out.end.is_empty() { end } else { out.end });
+    fn half(&mut self, outs: &[Out<'_>], first: &str, end: &str) {
+        for (at, out) in outs.iter().enumerate() {
+            let end = if out.end.is_empty() { end } else { out.end };
+            if at == 0 && !first.is_empty() {
+                self.line(&format!("{first}{}", out.body), end);
+            } else {
+                self.line(&out.body, end);
+            }
         }
     }
 

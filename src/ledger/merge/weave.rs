@@ -13,9 +13,10 @@
 //! place is where the side that moved or added them has them.
 //! Invariant: every row with an id comes out at most once.
 
+use crate::ledger::merge::against::{Against, Group, groups, stretch};
 use crate::ledger::merge::cells::{Cells, Combined, Of, three};
 use crate::ledger::merge::layout::Layouts;
-use crate::ledger::merge::sequence::{Hunk, hunks, matches, natural};
+use crate::ledger::merge::sequence::{Hunk, matches, natural};
 use crate::ledger::merge::side::{BASE, Line, Names, OURS, Side, THEIRS, Unit, What};
 use crate::ledger::merge::{What as Subject, Why};
 use std::borrow::Cow;
@@ -49,17 +50,14 @@ pub(super) enum Piece<'a> {
     Conflict { ours: Vec<Out<'a>>, theirs: Vec<Out<'a>>, what: Subject },
 }
 
-/// Rows that a side has where the base has others or none.
-type Rows = Vec<Vec<usize>>;
-
-/// One side against the base.
-struct Against {
-    found: Vec<Option<usize>>,
-    /// Runs of lines.
-    hunks: Vec<Hunk>,
-    /// Rows before the lines that are inserted at a gap, and behind them.
-    lead: Rows,
-    tail: Rows,
+impl Piece<'_> {
+    /// The same with the sides the other way round.
+    pub(super) fn turn(&mut self) {
+        if let Self::Conflict { ours, theirs, what } = self {
+            std::mem::swap(ours, theirs);
+            what.turn();
+        }
+    }
 }
 
 pub(super) struct Weave<'s, 'a> {
@@ -92,7 +90,7 @@ impl<'s, 'a> Weave<'s, 'a> {
 
     /// The result's pieces.
     pub(super) fn run(mut self) -> Vec<Piece<'a>> {
-        let sides = [OURS, THEIRS].map(|n| self.against(n));
+        let sides = [OURS, THEIRS].map(|n| Against::of(self.sides, n));
         let groups = groups(&sides[0].hunks, &sides[1].hunks);
         let mut groups = groups.into_iter().peekable();
         let count = self.sides[BASE].units.len();
@@ -122,43 +120,6 @@ impl<'s, 'a> Weave<'s, 'a> {
             gap += 1;
         }
         self.pieces
-    }
-
-    fn against(&self, n: usize) -> Against {
-        let (base, side) = (&self.sides[BASE], &self.sides[n]);
-        let found = matches(&base.tokens, &side.tokens);
-        let gaps = base.units.len() + 1;
-        let (mut lead, mut tail): (Rows, Rows) = (vec![Vec::new(); gaps], vec![Vec::new(); gaps]);
-        let mut runs = Vec::new();
-        let id = |unit: &Unit| match unit.what {
-            What::Row(id) => Some(id),
-            What::Head(_) | What::Block(_) | What::Line => None,
-        };
-        for hunk in hunks(&found, side.units.len()) {
-            let (mut was, mut is) = (hunk.base, hunk.side);
-            while let Some(first) = side.units[is.clone()].first().and_then(id) {
-                lead[was.start].push(first);
-                is.start += 1;
-            }
-            while base.units[was.clone()].first().and_then(id).is_some() {
-                was.start += 1;
-            }
-            while base.units[was.clone()].last().and_then(id).is_some() {
-                was.end -= 1;
-            }
-            let mut last = Vec::new();
-            while let Some(row) = side.units[is.clone()].last().and_then(id) {
-                last.push(row);
-                is.end -= 1;
-            }
-            last.reverse();
-            let gaps = if was.is_empty() { &mut tail } else { &mut lead };
-            gaps[was.end].append(&mut last);
-            if !was.is_empty() || !is.is_empty() {
-                runs.push(Hunk { base: was, side: is });
-            }
-        }
-        Against { found, hunks: runs, lead, tail }
     }
 
     /// A unit of the base that neither side's runs replace.
@@ -237,7 +198,7 @@ impl<'s, 'a> Weave<'s, 'a> {
         let end = self.row_end(id);
         let check = |cells| Some(Check { id: Some(id), table: into, cells });
         let combined = self.cells.combine(given, into, Of::Row);
-        let name = self.names.ids[id].to_string();
+        let name = || self.names.ids[id].to_string();
         match combined {
             Combined::Clean(body, cells) if !removed => {
                 self.pieces.push(Piece::Line(Out { body, end, check: check(cells) }));
@@ -249,7 +210,7 @@ impl<'s, 'a> Weave<'s, 'a> {
                 } else {
                     (Vec::new(), half, Why::RemovedByOurs)
                 };
-                let what = Subject::Row { id: name, columns: Vec::new(), why };
+                let what = Subject::Row { id: name(), columns: Vec::new(), why };
                 self.pieces.push(Piece::Conflict { ours, theirs, what });
             }
             Combined::Conflict { ours, theirs, cells, why } => {
@@ -258,7 +219,10 @@ impl<'s, 'a> Weave<'s, 'a> {
                     at[n].map(|_| out).into_iter().collect()
                 };
                 let (ours, theirs) = (half(ours, OURS), half(theirs, THEIRS));
-                let what = Subject::Row { id: name, columns: cells, why };
+                // With a base of two versions it is not new, only nobody's.
+                let why =
+                    if at[BASE].is_some() && why == Why::AddedTwice { Why::Changed } else { why };
+                let what = Subject::Row { id: name(), columns: cells, why };
                 self.pieces.push(Piece::Conflict { ours, theirs, what });
             }
         }
@@ -490,6 +454,14 @@ impl<'s, 'a> Weave<'s, 'a> {
         if !ours.is_empty() || !theirs.is_empty() {
             let halves = [(OURS, ours), (THEIRS, theirs)].map(|(n, range)| self.half(n, range));
             let [ours, theirs] = halves;
+            let same = |(a, b): (&Out<'a>, &Out<'a>)| a.body == b.body;
+            if ours.len() == theirs.len() && ours.iter().zip(&theirs).all(same) {
+                let each = ours.into_iter().zip(theirs);
+                let one = |(a, b): (Out<'a>, Out<'a>)| Out { end: a.end.max(b.end), ..a };
+                self.pieces.extend(each.map(one).map(Piece::Line));
+                self.rows(&tail_o, &tail_t);
+                return;
+            }
             self.pieces.push(Piece::Conflict { ours, theirs, what: Subject::Lines });
         }
         self.rows(&tail_o, &tail_t);
@@ -544,53 +516,6 @@ impl<'s, 'a> Weave<'s, 'a> {
         }
         self.pieces.push(Piece::Line(out));
     }
-}
-
-impl Against {
-    fn leading(&self, gap: usize) -> &[usize] {
-        &self.lead[gap]
-    }
-
-    fn trailing(&self, gap: usize) -> &[usize] {
-        &self.tail[gap]
-    }
-}
-
-/// Runs of lines that touch.
-#[derive(Debug)]
-struct Group {
-    base: Range<usize>,
-    ours: Vec<Hunk>,
-    theirs: Vec<Hunk>,
-}
-
-fn groups(ours: &[Hunk], theirs: &[Hunk]) -> Vec<Group> {
-    let mut all: Vec<(&Hunk, bool)> =
-        ours.iter().map(|h| (h, true)).chain(theirs.iter().map(|h| (h, false))).collect();
-    all.sort_by_key(|(hunk, _)| (hunk.base.start, hunk.base.end));
-    let mut groups: Vec<Group> = Vec::new();
-    for (hunk, is_ours) in all {
-        let mut group = match groups.pop() {
-            Some(group) if hunk.base.start <= group.base.end => group,
-            last => {
-                groups.extend(last);
-                Group { base: hunk.base.clone(), ours: Vec::new(), theirs: Vec::new() }
-            }
-        };
-        group.base.end = group.base.end.max(hunk.base.end);
-        (if is_ours { &mut group.ours } else { &mut group.theirs }).push(hunk.clone());
-        groups.push(group);
-    }
-    groups
-}
-
-/// Where a side has a stretch of the base in which its hunks are.
-fn stretch(base: &Range<usize>, own: &[Hunk], found: &[Option<usize>]) -> Range<usize> {
-    let (Some(first), Some(last)) = (own.first(), own.last()) else { return 0..0 };
-    let start = (base.start..first.base.start).find_map(|at| found[at]);
-    let end = (last.base.end..base.end).rev().find_map(|at| found[at]).map(|at| at + 1);
-    let (start, end) = (start.unwrap_or(first.side.start), end.unwrap_or(last.side.end));
-    start.min(first.side.start)..end.max(last.side.end)
 }
 
 fn by_ids(a: &[&str], b: &[&str]) -> Ordering {
