@@ -88,11 +88,46 @@ fn a_value_without_a_column_is_a_conflict() {
 }
 
 #[test]
-fn two_other_headers_are_a_conflict_of_the_whole_table() {
+fn columns_that_both_sides_added_are_both_there() {
     let ours = BASE
-        .replace("notes |", "notes | x |")
+        .replace("notes |", "notes | prio |")
         .replace("|---|\n", "|---|---|\n")
-        .replace("- |\n", "- | 1 |\n");
+        .replace("- |\n", "- | H |\n");
+    let theirs = BASE
+        .replace("| state |", "| size | state |")
+        .replace("|---|\n", "|---|---|\n")
+        .replace("| READY |", "| 3 | READY |");
+    let result = ours
+        .replace("| state |", "| size | state |")
+        .replace("|---|\n", "|---|---|\n")
+        .replace("| READY |", "| 3 | READY |");
+    clean(BASE, &ours, &theirs, &result);
+}
+
+#[test]
+fn sections_and_line_ends_of_both_sides() {
+    let add = |id: &str| {
+        BASE.replace("\n\nend", &format!("\n| {id} | n | PLAN | WORK | - | - |\n\nend"))
+            + &format!("\n### {id} n\n\nfirst\n\nsecond of {id}\n")
+    };
+    let both = BASE.replace(
+        "\n\nend",
+        "\n| T-8 | n | PLAN | WORK | - | - |\n| T-9 | n | PLAN | WORK | - | - |\n\nend",
+    ) + "\n### T-8 n\n\nfirst\n\nsecond of T-8\n\n### T-9 n\n\nfirst\n\nsecond of T-9\n";
+    clean(BASE, &add("T-9"), &add("T-8"), &both);
+    // Other lines are one conflict, whatever blank lines they share.
+    let merged = three(BASE, &format!("{BASE}\na\n\nb\n"), &format!("{BASE}\nc\n\nd\n"));
+    assert!(
+        merged.text.ends_with("\n<<<<<<< ours\na\n\nb\n=======\nc\n\nd\n>>>>>>> theirs\n"),
+        "{}",
+        merged.text
+    );
+    clean(BASE, &BASE.replace('\n', "\r\n"), &add("T-9"), &add("T-9").replace('\n', "\r\n"));
+}
+
+#[test]
+fn two_other_headers_are_a_conflict_of_the_whole_table() {
+    let ours = BASE.replace("| due |", "| late |");
     let theirs = BASE
         .replace("notes |", "notes | y |")
         .replace("|---|\n", "|---|---|\n")

@@ -467,10 +467,15 @@ impl<'a> Merging<'_, '_, 'a> {
         let keys = self.cells.layouts.tables[self.into].keys.len();
         let fits = |n: usize| self.places[n].as_ref().is_none_or(|p| p.same);
         if !(fits(OURS) && fits(THEIRS)) {
-            let own = frames[self.from].filter(|_| self.from != BASE);
-            let (lead, tail, count) =
-                own.or(frames[OURS]).or(frames[THEIRS]).unwrap_or(("|", "|", keys));
-            return (lead, tail, if own.is_some() { count } else { keys });
+            let order = [self.from, OURS, THEIRS];
+            let own = order.into_iter().filter(|n| *n != BASE && frames[*n].is_some());
+            let own = own.min_by_key(|n| !fits(*n));
+            let frame = own.and_then(|n| frames[n].map(|frame| (frame, fits(n))));
+            return match frame {
+                Some((frame, true)) => frame,
+                Some(((lead, tail, _), false)) => (lead, tail, keys),
+                None => ("|", "|", keys),
+            };
         }
         let [b, o, t] = frames;
         match [b.filter(|_| fits(BASE)), o, t] {

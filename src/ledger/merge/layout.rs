@@ -1,8 +1,8 @@
 //! Which table is which on the three sides, and which columns it has after.
 //!
-//! Invariant: a table's columns are one side's, as a whole; where two sides
-//! changed them in two ways, the table is merged as one piece, so that no cell
-//! can come under another header.
+//! Invariant: a table's columns are one side's, or those of both where both only
+//! added some; where they changed them in two other ways, the table is merged as
+//! one piece, so that no cell can come under another header.
 
 use crate::ledger::merge::side::{BASE, Names, OURS, Side, THEIRS};
 use crate::ledger::table::trim;
@@ -200,6 +200,11 @@ fn decide(
         (b, o, t) if b == t || o == t => (OURS, false),
         _ => (OURS, true),
     };
+    if let (Some(b), Some(o), Some(t), true) = (&b, &o, &t, whole)
+        && let Some(keys) = both_added(b, o, t)
+    {
+        return Table { at, from, keys, whole: false };
+    }
     let other = if from == OURS { THEIRS } else { OURS };
     if let (Some(base), Some(side), false) = (at[BASE], at[from], whole)
         && from != BASE
@@ -220,6 +225,30 @@ fn decide(
     }
     let keys = at[from].map(|t| keys[from][t].clone()).unwrap_or_default();
     Table { at, from, keys, whole }
+}
+
+/// The columns where both sides only added some: each stands behind the one that
+/// it was put behind.
+fn both_added(base: &[Key], ours: &[Key], theirs: &[Key]) -> Option<Vec<Key>> {
+    let mut all = base.to_vec();
+    for side in [ours, theirs] {
+        let kept: Vec<&Key> = side.iter().filter(|key| base.contains(key)).collect();
+        let is_new = |key: &&Key| !base.contains(key);
+        if !kept.into_iter().eq(base) || side.iter().filter(is_new).any(|k| k.starts_with('\n')) {
+            return None;
+        }
+        let mut behind = 0;
+        for key in side {
+            match all.iter().position(|known| known == key) {
+                Some(at) => behind = at + 1,
+                None => {
+                    all.insert(behind, key.clone());
+                    behind += 1;
+                }
+            }
+        }
+    }
+    Some(all)
 }
 
 /// Columns with another name at the same place, whose cells are mostly the same.

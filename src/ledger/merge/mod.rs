@@ -13,6 +13,7 @@ mod against;
 mod cells;
 mod layout;
 mod notes;
+mod sections;
 mod sequence;
 mod side;
 mod verify;
@@ -169,6 +170,9 @@ pub fn merge(kind: Kind, sides: &Sides<'_>, labels: &Labels<'_>, marker_size: us
     let cells = cells::Cells::new(kind, &parsed, &layouts);
     let mut pieces = Weave::new(&parsed, &names, &layouts, cells, &tainted).run();
     let bom = weave_bom(&parsed);
+    if let Some((from, to)) = other_ends(&parsed) {
+        pieces.iter_mut().for_each(|piece| piece.respell(from, to));
+    }
     if !verify::stands(kind, &pieces, bom, &names, &layouts) {
         pieces = verify::one_conflict(&parsed);
     }
@@ -176,6 +180,23 @@ pub fn merge(kind: Kind, sides: &Sides<'_>, labels: &Labels<'_>, marker_size: us
         pieces.iter_mut().for_each(Piece::turn);
     }
     render(&pieces, bom, labels, marker_size)
+}
+
+/// How all lines end on a side that changed that for the whole file, and how the
+/// other's lines do: what that one added follows.
+fn other_ends<'a>(sides: &[Side<'a>; 3]) -> Option<(&'a str, &'a str)> {
+    let [b, o, t] = [0, 1, 2].map(|n| {
+        let mut ends = sides[n].lines.iter().map(|line| line.end).filter(|end| !end.is_empty());
+        let first = ends.next()?;
+        ends.all(|end| end == first).then_some(first)
+    });
+    let (b, o, t) = (b?, o?, t?);
+    match () {
+        () if o == t => None,
+        () if b == o => Some((o, t)),
+        () if b == t => Some((t, o)),
+        () => None,
+    }
 }
 
 fn weave_bom(sides: &[Side<'_>; 3]) -> bool {

@@ -134,7 +134,7 @@ impl<'a> Names<'a> {
         names
     }
 
-    fn number(&self, id: &str) -> Option<usize> {
+    pub(super) fn number(&self, id: &str) -> Option<usize> {
         self.numbers.get(id).copied()
     }
 }

@@ -18,7 +18,7 @@ use crate::ledger::merge::cells::{Cells, Combined, Of, three};
 use crate::ledger::merge::layout::Layouts;
 use crate::ledger::merge::sequence::{Hunk, matches, natural};
 use crate::ledger::merge::side::{BASE, Line, Names, OURS, Side, THEIRS, Unit, What};
-use crate::ledger::merge::{What as Subject, Why};
+use crate::ledger::merge::{What as Subject, Why, sections};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -50,7 +50,20 @@ pub(super) enum Piece<'a> {
     Conflict { ours: Vec<Out<'a>>, theirs: Vec<Out<'a>>, what: Subject },
 }
 
-impl Piece<'_> {
+impl<'a> Piece<'a> {
+    /// The same with other line ends.
+    pub(super) fn respell(&mut self, from: &str, to: &'a str) {
+        let respell = |out: &mut Out<'a>| {
+            if out.end == from {
+                out.end = to;
+            }
+        };
+        match self {
+            Self::Line(out) => respell(out),
+            Self::Conflict { ours, theirs, .. } => ours.iter_mut().chain(theirs).for_each(respell),
+        }
+    }
+
     /// The same with the sides the other way round.
     pub(super) fn turn(&mut self) {
         if let Self::Conflict { ours, theirs, what } = self {
@@ -366,13 +379,33 @@ impl<'s, 'a> Weave<'s, 'a> {
                     let own = if n == 0 { &group.ours } else { &group.theirs };
                     stretch(&group.base, own, &sides[n].found)
                 });
-                self.both(ours, theirs);
+                if !group.base.is_empty() || !self.sections(&ours, &theirs) {
+                    self.both(ours, theirs);
+                }
             }
         }
         for at in group.base.clone() {
             let unit = &self.sides[BASE].units[at];
             self.stays(unit.what, [0, 1].map(|n| sides[n].found[at]));
         }
+    }
+
+    /// Detail sections of different tasks that both sides added at one place
+    /// stand below each other, as their rows do.
+    fn sections(&mut self, ours: &Range<usize>, theirs: &Range<usize>) -> bool {
+        let of = |n: usize, stretch: &Range<usize>| {
+            sections::of(&self.sides[n], self.names, stretch.clone())
+        };
+        let (Some(a), Some(b)) = (of(OURS, ours), of(THEIRS, theirs)) else { return false };
+        if a.iter().any(|id| b.contains(id)) {
+            return false;
+        }
+        let mut each = [(OURS, ours), (THEIRS, theirs)];
+        if by_ids(&b, &a).is_lt() {
+            each.reverse();
+        }
+        each.into_iter().for_each(|(side, stretch)| self.units(side, stretch.clone()));
+        true
     }
 
     fn taken(&mut self, side: usize, hunks: &[Hunk]) {
@@ -408,8 +441,7 @@ impl<'s, 'a> Weave<'s, 'a> {
         } else {
             ((OURS, ours), (THEIRS, theirs))
         };
-        let tokens = |x: &(usize, Range<usize>)| &self.sides[x.0].tokens[x.1.clone()];
-        let found = matches(tokens(&a), tokens(&b));
+        let found = self.in_both(&a, &b);
         let (mut i, mut j) = (a.1.start, b.1.start);
         for (at, place) in found.iter().copied().chain([Some(b.1.len())]).enumerate() {
             let Some(place) = place else { continue };
@@ -428,6 +460,35 @@ impl<'s, 'a> Weave<'s, 'a> {
             }
             (i, j) = (at + 1, place + 1);
         }
+    }
+
+    /// What two stretches share: rows, tables, and lines at either end. Equal
+    /// lines between others are chance: blank ones, above all.
+    fn in_both(&self, a: &(usize, Range<usize>), b: &(usize, Range<usize>)) -> Vec<Option<usize>> {
+        let (x, y) = (&self.sides[a.0], &self.sides[b.0]);
+        let (p, q) = (&x.tokens[a.1.clone()], &y.tokens[b.1.clone()]);
+        let first = p.iter().zip(q).take_while(|(m, n)| m == n).count();
+        let rest = p[first..].iter().rev().zip(q[first..].iter().rev());
+        let last = rest.take_while(|(m, n)| m == n).count();
+        let mut named: HashSet<u32> = HashSet::new();
+        for (side, range) in [(x, &a.1), (y, &b.1)] {
+            let shared = range.clone().filter(|at| side.units[*at].what != What::Line);
+            named.extend(shared.map(|at| side.tokens[at]));
+        }
+        // A line is only itself.
+        let mut next = u32::MAX;
+        let mut only = |tokens: &[u32]| -> Vec<u32> {
+            let end = tokens.len() - last;
+            let mut own = |token: &u32| {
+                next -= u32::from(!named.contains(token));
+                if named.contains(token) { *token } else { next }
+            };
+            tokens[first..end].iter().map(&mut own).collect()
+        };
+        let (inner_p, inner_q) = (only(p), only(q));
+        let inner = matches(&inner_p, &inner_q).into_iter().map(|at| at.map(|at| first + at));
+        let ends = (0..last).map(|n| Some(q.len() - last + n));
+        (0..first).map(Some).chain(inner).chain(ends).collect()
     }
 
     fn first_line(&self, side: usize, unit: usize) -> Line<'a> {
