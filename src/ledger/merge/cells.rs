@@ -156,7 +156,7 @@ impl<'s, 'a> Cells<'s, 'a> {
 
     /// How a column of a result spells an empty cell.
     fn empty(&self, into: usize, column: usize) -> &'s str {
-        *self.empties.borrow_mut().entry((into, column)).or_insert_with(|| {
+        self.empties.borrow_mut().entry((into, column)).or_insert_with(|| {
             let table = &self.layouts.tables[into];
             let grid = self.sides[table.from].document.grid();
             match table.at[table.from].map(|index| &grid.tables[index]) {

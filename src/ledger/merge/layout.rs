@@ -239,13 +239,11 @@ fn both_added(base: &[Key], ours: &[Key], theirs: &[Key]) -> Option<Vec<Key>> {
         }
         let mut behind = 0;
         for key in side {
-            match all.iter().position(|known| known == key) {
-                Some(at) => behind = at + 1,
-                None => {
-                    all.insert(behind, key.clone());
-                    behind += 1;
-                }
-            }
+            let at = all.iter().position(|known| known == key).unwrap_or_else(|| {
+                all.insert(behind, key.clone());
+                behind
+            });
+            behind = at + 1;
         }
     }
     Some(all)

@@ -171,7 +171,9 @@ pub fn merge(kind: Kind, sides: &Sides<'_>, labels: &Labels<'_>, marker_size: us
     let mut pieces = Weave::new(&parsed, &names, &layouts, cells, &tainted).run();
     let bom = weave_bom(&parsed);
     if let Some((from, to)) = other_ends(&parsed) {
-        pieces.iter_mut().for_each(|piece| piece.respell(from, to));
+        for piece in &mut pieces {
+            piece.respell(from, to);
+        }
     }
     if !verify::stands(kind, &pieces, bom, &names, &layouts) {
         pieces = verify::one_conflict(&parsed);

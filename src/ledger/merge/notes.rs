@@ -69,11 +69,10 @@ fn holds(all: &[&str], some: &[&str]) -> bool {
 
 /// How far two texts are the same notes.
 fn common(a: &str, b: &str) -> usize {
-    let ends = b.char_indices().filter(|(at, c)| *c == SEPARATOR && *at > 0).map(|(at, _)| at);
-    ends.filter(|at| {
+    let mut ends = b.char_indices().filter(|(at, c)| *c == SEPARATOR && *at > 0).map(|(at, _)| at);
+    ends.rfind(|at| {
         a.strip_prefix(&b[..*at]).is_some_and(|r| r.is_empty() || r.starts_with(SEPARATOR))
     })
-    .last()
     .unwrap_or(0)
 }
 

@@ -51,7 +51,9 @@ fn reads_back(
             Piece::Line(out) => push(out, true),
             Piece::Conflict { ours, theirs, .. } => {
                 let half = if side == OURS { ours } else { theirs };
-                half.iter().for_each(|out| push(out, true));
+                for out in half {
+                    push(out, true);
+                }
             }
         }
     }

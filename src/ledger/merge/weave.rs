@@ -281,7 +281,9 @@ impl<'s, 'a> Weave<'s, 'a> {
             let out = |body| Out { body, end, check: None };
             match self.cells.combine(rows, number, of) {
                 Combined::Clean(body, _) => {
-                    outs.iter_mut().for_each(|half| half.push(out(body.clone())));
+                    for half in &mut outs {
+                        half.push(out(body.clone()));
+                    }
                 }
                 Combined::Conflict { ours, theirs, cells, .. } => {
                     columns.extend(cells);
@@ -404,7 +406,9 @@ impl<'s, 'a> Weave<'s, 'a> {
         if by_ids(&b, &a).is_lt() {
             each.reverse();
         }
-        each.into_iter().for_each(|(side, stretch)| self.units(side, stretch.clone()));
+        for (side, stretch) in each {
+            self.units(side, stretch.clone());
+        }
         true
     }
 
