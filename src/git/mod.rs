@@ -6,5 +6,6 @@
 
 pub mod commits;
 pub mod diff;
+pub mod hooks;
 pub mod merge_driver;
 pub mod revision;

@@ -26,6 +26,8 @@ pub trait Env: Send + Sync {
     fn host(&self) -> String;
     /// This process.
     fn pid(&self) -> u32;
+    /// The file of the program that this process runs, without links.
+    fn program(&self) -> io::Result<PathBuf>;
     /// Whether somebody could type.
     fn stdin_is_terminal(&self) -> bool;
     /// Whether somebody reads stdout.
@@ -77,6 +79,10 @@ impl Env for Process {
 
     fn pid(&self) -> u32 {
         std::process::id()
+    }
+
+    fn program(&self) -> io::Result<PathBuf> {
+        std::env::current_exe()?.canonicalize()
     }
 
     fn stdin_is_terminal(&self) -> bool {
@@ -139,6 +145,9 @@ impl Env for Detached {
     }
     fn pid(&self) -> u32 {
         self.0.pid()
+    }
+    fn program(&self) -> io::Result<PathBuf> {
+        self.0.program()
     }
     fn stdin_is_terminal(&self) -> bool {
         false

@@ -6,6 +6,7 @@ use crate::wire::change::Change;
 use crate::wire::check::{Checked, Explained};
 use crate::wire::decide::Decisions;
 use crate::wire::evidence::{EvidenceApplied, EvidenceList, EvidenceShown};
+use crate::wire::hooks::Hooks;
 use crate::wire::list::{
     Config, Findings, LeaseList, Made, NextList, Shown, Status, TaskListShape,
 };
@@ -46,6 +47,9 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("doctor", "orch doctor", of::<Findings>()),
         ("check", "orch check", of::<Checked>()),
         ("check.explain", "orch check --explain CODE", of::<Explained>()),
+        ("hooks.status", "orch hooks status", of::<Hooks>()),
+        ("hooks.install", "orch hooks install", of::<Hooks>()),
+        ("hooks.uninstall", "orch hooks uninstall", of::<Hooks>()),
         ("workspace.init", "orch init", of::<Made>()),
         ("demo", "orch demo", of::<Made>()),
     ];

@@ -48,6 +48,7 @@ golden! {
     formats = "formats";
     hand_made = "hand-made";
     hold = "hold";
+    hooks = "hooks";
     import = "import";
     init = "init";
     japanese = "japanese";

@@ -22,6 +22,7 @@ mod examples;
 mod exchange;
 mod faults;
 mod golden;
+mod hooks;
 mod in_force;
 mod keeper;
 mod laws;

@@ -203,8 +203,17 @@ fn every_kind_of_answer_is_what_its_schema_says() {
     for line in ["import more.csv --json --dry-run", "import more.csv --json"] {
         look(line, &world.run(line), &world);
     }
-    let in_git = ["evidence show A001", "evidence verify", "evidence apply A001 --check", "diff"];
-    for line in in_git.into_iter().chain(["log --commits"]) {
+    for line in [
+        "evidence show A001",
+        "evidence verify",
+        "evidence apply A001 --check",
+        "diff",
+        "log --commits",
+        "hooks install --dry-run",
+        "hooks install",
+        "hooks status",
+        "hooks uninstall",
+    ] {
         let line = format!("{line} --json");
         let ran = with_evidence().run(&line);
         let ran = Ran { exit: ran.exit, out: ran.stdout, err: ran.stderr };
@@ -219,8 +228,11 @@ fn every_kind_of_answer_is_what_its_schema_says() {
 fn with_evidence() -> Workspace {
     let ws = Workspace::new().init();
     let _ = ws.run("add One --state READY --as CMD@eve").ok();
-    let git = std::process::Command::new("git").args(["init", "-q"]).arg(ws.root()).status();
-    assert!(git.unwrap().success());
+    // Hooks of its own, wherever the machine's settings want them.
+    for args in [&["init", "-q"][..], &["config", "core.hooksPath", ".git/hooks"]] {
+        let git = std::process::Command::new("git").args(args).current_dir(ws.root()).status();
+        assert!(git.unwrap().success());
+    }
     ws.write("x", "x\n");
     let _ = ws.run("request 001 --op merge --diff --as WORK@ada").ok();
     ws

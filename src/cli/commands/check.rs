@@ -82,6 +82,18 @@ pub(super) fn run(cx: &mut Cx<'_>, args: CheckArgs) -> End {
     tell(cx, found, &ctx.warnings, &told)
 }
 
+/// What a commit brings into the workspace at `-C`, for a hook: silence is
+/// success.
+pub(super) fn of_commit(cx: &mut Cx<'_>) -> End {
+    let ctx = cx.context(Mode::Read)?;
+    let found = check::staged(&ctx, cx.global.dir.clone())?;
+    if found.iter().all(|finding| finding.is_accepted) {
+        return Ok(None);
+    }
+    let told = Told { strict: false, all: false, prefix: prefix(cx, &ctx.layout) };
+    tell(cx, found, &ctx.warnings, &told)
+}
+
 /// What of the findings is asked for.
 struct Told {
     strict: bool,

@@ -2,6 +2,7 @@
 
 use crate::cli::answer::{Answer, Cx, End};
 use crate::error::{ErrorKind, Result};
+use crate::git::hooks;
 use crate::services::doctor::{self, Severity};
 use crate::store::discover::Start;
 use crate::store::layout::Layout;
@@ -15,9 +16,16 @@ pub struct DoctorArgs {}
 pub(super) fn run(cx: &mut Cx<'_>, _: DoctorArgs) -> End {
     let start = cx.global.dir.clone().map_or(Start::CurrentDir, Start::At);
     let layout = Layout::discover(cx.sys, start)?;
-    let found = doctor::examine(&cx.sys.within(&layout.root), &layout)?;
+    let mut found = doctor::examine(&cx.sys.within(&layout.root), &layout)?;
+    found.extend(hooks::examine(cx.sys, &layout));
     let worst = found.iter().map(|f| f.severity).max().unwrap_or(Severity::Ok);
+    let mends = |f: &&doctor::Finding| f.subject == "git" && f.severity > Severity::Note;
+    let next = found.iter().find(mends).and_then(|finding| finding.help.clone());
     tell(cx, "doctor", found, &[])?;
+    if let Some(rest) = next.as_deref().and_then(|command| command.strip_prefix("orch ")) {
+        let next = [cx.command(rest, None)];
+        cx.next_for_people(&next);
+    }
     Ok((worst == Severity::Error).then_some(ErrorKind::LedgerInvalid))
 }
 

@@ -20,6 +20,7 @@ mod export;
 mod flag;
 mod fmt;
 mod import;
+mod hooks;
 mod init;
 mod keeper;
 mod leases;
@@ -119,6 +120,7 @@ commands! {
     "fmt", "Align the ledgers' tables", fmt::FmtArgs, fmt::run;
     "check", "Find what in the ledgers cannot be relied on", check::CheckArgs, check::run;
     "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;
+    "hooks", "Let git merge ledgers by rows, and check them before commits", hooks::HooksArgs, hooks::run;
     "doctor", "Look whether everything is in order", doctor::DoctorArgs, doctor::run;
     "merge-driver", "Merge two versions of a ledger, for git", merge_driver::MergeDriverArgs, merge_driver::run;
     "schema", "Print the JSON Schemas of all answers", schema::SchemaArgs, schema::run;

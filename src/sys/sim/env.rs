@@ -22,6 +22,7 @@ struct Facts {
     user: String,
     host: String,
     pid: u32,
+    program: PathBuf,
     /// stdin, stdout, stderr.
     terminals: [bool; 3],
     width: Option<usize>,
@@ -29,7 +30,8 @@ struct Facts {
 }
 
 impl SimEnv {
-    /// No variable, no terminal, empty stdin; user `tester` on `testhost`, 4242.
+    /// No variable, no terminal, empty stdin; user `tester` on `testhost`, 4242,
+    /// `/opt/orch/bin/orch`.
     pub fn new(cwd: impl Into<PathBuf>) -> Self {
         let cwd = cwd.into();
         Self(Mutex::new(Facts {
@@ -39,6 +41,7 @@ impl SimEnv {
             user: "tester".to_owned(),
             host: "testhost".to_owned(),
             pid: 4242,
+            program: PathBuf::from("/opt/orch/bin/orch"),
             terminals: [false; 3],
             width: None,
             stdin: Vec::new(),
@@ -154,6 +157,10 @@ impl Env for SimEnv {
 
     fn pid(&self) -> u32 {
         self.facts().pid
+    }
+
+    fn program(&self) -> io::Result<PathBuf> {
+        Ok(self.facts().program.clone())
     }
 
     fn stdin_is_terminal(&self) -> bool {
