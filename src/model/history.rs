@@ -30,6 +30,10 @@ pub struct PastChange {
     pub state: Option<(String, String)>,
     /// `lock_owner` before and after, where it changed; empty is empty.
     pub holder: Option<(String, String)>,
+    /// `lock` after it, where it changed and is not empty.
+    pub lock: Option<String>,
+    /// `lock_expires_at` after it, likewise.
+    pub end: Option<String>,
     /// The run that did it, where one did.
     pub run: Option<PastRun>,
     /// Whether git brought it: a merge, a checkout.
@@ -58,6 +62,10 @@ pub struct PastLease {
     pub holder: String,
     /// Its token; `None` for one that was typed by hand.
     pub token: Option<u64>,
+    /// What it wrote into `lock`.
+    pub lock: Option<String>,
+    /// Every end that it ever had, as `lock_expires_at` said.
+    pub ends: Vec<String>,
     /// How it ended; `None` while it runs.
     pub ended: Option<LeaseEnd>,
 }
@@ -107,6 +115,9 @@ pub struct TaskHistory {
     pub last_move: Option<LastMove>,
     /// The operation that this round of work began with, if it is not the first.
     pub round_by: Option<String>,
+    /// Whether two branches worked on it: the changes do not follow each other,
+    /// and only the ledger says which lease runs.
+    pub is_forked: bool,
 }
 
 /// A round of work as it was before an operation ended it.
@@ -141,6 +152,28 @@ impl TaskHistory {
         fold.so_far
     }
 
+    /// What the ledger makes of a task that two branches worked on: the lease of
+    /// its holder runs, and any other ended when the branches met.
+    #[must_use]
+    pub fn settled(mut self, holder: Option<&str>, lock: Option<&str>) -> Self {
+        if !self.is_forked {
+            return self;
+        }
+        let runs = |lease: &PastLease| {
+            lease.ended.is_none()
+                && holder.is_some_and(|holder| lease.holder.eq_ignore_ascii_case(holder))
+        };
+        let same =
+            |lease: &PastLease| runs(lease) && lock.is_some() && lease.lock.as_deref() == lock;
+        let at = self.leases.iter().rposition(same).or_else(|| self.leases.iter().rposition(runs));
+        let running = at.map(|at| self.leases.remove(at));
+        for lease in self.leases.iter_mut().filter(|lease| lease.ended.is_none()) {
+            lease.ended = Some(LeaseEnd::Lost);
+        }
+        self.leases.extend(running);
+        self
+    }
+
     /// The lease that runs, if this tool gave it.
     pub fn running(&self) -> Option<&PastLease> {
         self.leases.last().filter(|lease| lease.ended.is_none())
@@ -173,6 +206,8 @@ impl Fold {
     fn add(&mut self, change: &PastChange) {
         if let Some((from, to)) = &change.holder {
             self.change_holder(change, from, to);
+        } else if let (None, Some(end)) = (&change.state, &change.end) {
+            self.lengthen(change, end);
         } else if let Some((_, to)) = &change.state
             && to != State::Doing.as_str()
         {
@@ -192,6 +227,8 @@ impl Fold {
         }
         let was = from.clone();
         let (from, to) = (State::parse(from), State::parse(to));
+        let last = self.so_far.last_move.as_ref().and_then(|last| last.to);
+        self.so_far.is_forked |= last.is_some() && from.is_some() && last != from;
         if to == Some(State::Doing) && from != Some(State::Doing) {
             self.so_far.claimed_from = from.filter(|s| matches!(s, State::Ready | State::Fix));
         }
@@ -253,24 +290,53 @@ impl Fold {
         }
     }
 
+    /// The open lease that a change of a holder's is about: the one of its token,
+    /// else the newest of the holder, else the newest.
+    fn open(&mut self, holder: &str, token: Option<u64>) -> Option<&mut PastLease> {
+        let leases = &mut self.so_far.leases;
+        let is_open = |lease: &PastLease| lease.ended.is_none();
+        let is_of = |lease: &PastLease| lease.holder.eq_ignore_ascii_case(holder);
+        let by_token = |lease: &PastLease| token.is_some() && lease.token == token;
+        let at = leases
+            .iter()
+            .rposition(|lease| is_open(lease) && is_of(lease) && by_token(lease))
+            .or_else(|| leases.iter().rposition(|lease| is_open(lease) && is_of(lease)))
+            .or_else(|| leases.len().checked_sub(1).filter(|last| is_open(&leases[*last])))?;
+        leases.get_mut(at)
+    }
+
+    /// A renewal, or whatever else moves the end alone.
+    fn lengthen(&mut self, change: &PastChange, end: &str) {
+        if let Some(lease) = self.open(&change.actor, change.token) {
+            lease.ends.push(end.to_owned());
+        }
+    }
+
     fn change_holder(&mut self, change: &PastChange, from: &str, to: &str) {
         if !from.is_empty() {
             self.remember(from);
             let end = LeaseEnd::of(change, from);
-            match self.so_far.leases.last_mut() {
-                Some(lease) if lease.ended.is_none() => lease.ended = Some(end),
-                _ => self.so_far.leases.push(PastLease {
+            match self.open(from, change.token) {
+                Some(lease) => lease.ended = Some(end),
+                None => self.so_far.leases.push(PastLease {
                     holder: from.to_owned(),
                     token: None,
+                    lock: None,
+                    ends: Vec::new(),
                     ended: Some(end),
                 }),
             }
         }
         if !to.is_empty() {
             self.remember(to);
+            // Whoever takes a task from nobody while somebody has it did not see that.
+            let has_it = |lease: &PastLease| lease.ended.is_none();
+            self.so_far.is_forked |= from.is_empty() && self.so_far.leases.iter().any(has_it);
             self.so_far.leases.push(PastLease {
                 holder: to.to_owned(),
                 token: change.token,
+                lock: change.lock.clone(),
+                ends: change.end.iter().cloned().collect(),
                 ended: None,
             });
         }
@@ -284,186 +350,5 @@ impl Fold {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn change(
-        at: i64,
-        actor: &str,
-        command: &str,
-        state: Option<(&str, &str)>,
-        holder: Option<(&str, &str)>,
-    ) -> PastChange {
-        let own = |(a, b): (&str, &str)| (a.to_owned(), b.to_owned());
-        PastChange {
-            id: at.to_string(),
-            undoes: None,
-            counts: true,
-            at: Timestamp(at),
-            actor: actor.into(),
-            command: command.into(),
-            token: Some(at.cast_unsigned()),
-            state: state.map(own),
-            holder: holder.map(own),
-            run: None,
-            via_git: false,
-        }
-    }
-
-    fn actor(text: &str) -> Actor {
-        Actor::parse(text).unwrap()
-    }
-
-    #[test]
-    fn a_round_remembers_its_holders_until_it_is_sent_back() {
-        let mut changes = vec![
-            change(1, "WORK@ada", "claim", Some(("READY", "DOING")), Some(("", "WORK@ada"))),
-            change(2, "WORK@bob", "claim", None, Some(("WORK@ada", "WORK@bob"))),
-            change(3, "WORK@bob", "submit", Some(("DOING", "REVIEW")), Some(("WORK@bob", ""))),
-        ];
-        let history = TaskHistory::of(changes.clone());
-        assert_eq!(history.holders, ["WORK@ada", "WORK@bob"]);
-        assert!(history.has_lost(&actor("WORK@ada")) && history.lost_last(&actor("WORK@ada")));
-        assert!(!history.has_lost(&actor("WORK@bob")));
-        assert!(history.is_lost_token(1) && !history.is_lost_token(2));
-        changes.push(change(4, "CMD@eve", "fix", Some(("REVIEW", "FIX")), None));
-        let history = TaskHistory::of(changes);
-        assert!(history.holders.is_empty());
-        assert_eq!(history.round_by.as_deref(), Some("4"));
-    }
-
-    #[test]
-    fn origins_survive_a_takeover_and_a_hold() {
-        let history = TaskHistory::of([
-            change(1, "WORK@ada", "claim", Some(("FIX", "DOING")), Some(("", "WORK@ada"))),
-            change(2, "WORK@bob", "claim", None, Some(("WORK@ada", "WORK@bob"))),
-            change(3, "CMD@eve", "hold", Some(("DOING", "HOLD")), Some(("WORK@bob", ""))),
-        ]);
-        assert_eq!(history.claimed_from, Some(State::Fix));
-        assert_eq!(history.held_from, Some(State::Fix));
-        assert!(history.lost_last(&actor("WORK@bob")));
-    }
-
-    #[test]
-    fn the_same_actor_claiming_anew_loses_the_old_lease() {
-        let history = TaskHistory::of([
-            change(1, "WORK@ada", "claim", Some(("READY", "DOING")), Some(("", "WORK@ada"))),
-            change(2, "WORK@ada", "claim", None, Some(("WORK@ada", "WORK@ada"))),
-        ]);
-        assert_eq!(history.running().and_then(|lease| lease.token), Some(2));
-        assert!(history.is_lost_token(1) && history.has_lost(&actor("WORK@ada")));
-    }
-
-    #[test]
-    fn a_lease_typed_by_hand_has_no_token() {
-        let history = TaskHistory::of([change(
-            1,
-            "WORK",
-            "submit",
-            Some(("DOING", "REVIEW")),
-            Some(("WORK", "")),
-        )]);
-        assert_eq!(history.leases[0].token, None);
-        assert_eq!(history.leases[0].ended, Some(LeaseEnd::ByHolder));
-        assert_eq!(history.last_move.unwrap().to, Some(State::Review));
-    }
-
-    /// The same for an `undo` or `redo` of an operation.
-    fn takes_back(at: i64, command: &str, undone: i64, state: (&str, &str)) -> PastChange {
-        let change = change(at, "CMD@eve", command, Some(state), None);
-        PastChange { undoes: Some(undone.to_string()), ..change }
-    }
-
-    fn sent_back() -> Vec<PastChange> {
-        vec![
-            change(1, "WORK@ada", "claim", Some(("READY", "DOING")), Some(("", "WORK@ada"))),
-            change(2, "WORK@ada", "submit", Some(("DOING", "REVIEW")), Some(("WORK@ada", ""))),
-            change(3, "CMD@eve", "fix", Some(("REVIEW", "FIX")), None),
-        ]
-    }
-
-    #[test]
-    fn undo_of_a_fix_revives_its_round() {
-        let mut changes = sent_back();
-        changes.push(takes_back(4, "undo", 3, ("FIX", "REVIEW")));
-        let history = TaskHistory::of(changes.clone());
-        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
-        changes.push(takes_back(5, "redo", 4, ("REVIEW", "FIX")));
-        let history = TaskHistory::of(changes.clone());
-        assert_eq!((history.holders.len(), history.round_by.as_deref()), (0, Some("5")));
-        changes.push(takes_back(6, "undo", 3, ("FIX", "REVIEW")));
-        let history = TaskHistory::of(changes);
-        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
-    }
-
-    #[test]
-    fn who_held_it_before_the_undo_stays_a_holder() {
-        let mut changes = sent_back();
-        changes.extend([
-            change(4, "WORK@bob", "claim", Some(("FIX", "DOING")), Some(("", "WORK@bob"))),
-            change(5, "WORK@bob", "release", Some(("DOING", "FIX")), Some(("WORK@bob", ""))),
-            takes_back(6, "undo", 3, ("FIX", "REVIEW")),
-        ]);
-        assert_eq!(TaskHistory::of(changes).holders, ["WORK@ada", "WORK@bob"]);
-    }
-
-    #[test]
-    fn undo_of_a_reopen_revives_its_round_and_undo_of_a_drop_ends_none() {
-        let mut changes = sent_back();
-        changes[2] = change(3, "CMD@eve", "done", Some(("REVIEW", "DONE")), None);
-        changes.push(change(4, "CMD@eve", "reopen", Some(("DONE", "PLAN")), None));
-        assert_eq!(TaskHistory::of(changes.clone()).round_by.as_deref(), Some("4"));
-        changes.push(takes_back(5, "undo", 4, ("PLAN", "DONE")));
-        let history = TaskHistory::of(changes);
-        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
-
-        let mut changes = sent_back();
-        changes[2] = change(3, "CMD@eve", "drop", Some(("PLAN", "DROP")), None);
-        changes.push(takes_back(4, "undo", 3, ("DROP", "PLAN")));
-        let history = TaskHistory::of(changes);
-        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
-    }
-
-    #[test]
-    fn an_archived_row_comes_back_where_it_left() {
-        let mut changes = sent_back();
-        changes[2] = change(3, "CMD@eve", "done", Some(("REVIEW", "DONE")), None);
-        changes.push(change(4, "CMD@eve", "archive", Some(("DONE", "")), None));
-        let done = TaskHistory::of(changes.clone());
-        assert_eq!(done.last_move.unwrap().to, Some(State::Done), "moving a row is no move");
-        let mut undone = changes.clone();
-        undone.push(takes_back(5, "undo", 4, ("", "DONE")));
-        assert_eq!(TaskHistory::of(undone).holders, ["WORK@ada"]);
-        changes.push(change(5, "CMD@eve", "reopen", Some(("", "PLAN")), None));
-        let history = TaskHistory::of(changes.clone());
-        assert_eq!((history.holders.len(), history.round_by.as_deref()), (0, Some("5")));
-        assert_eq!(history.last_move.unwrap().from, Some(State::Done));
-        changes.push(takes_back(6, "undo", 5, ("PLAN", "")));
-        let history = TaskHistory::of(changes.clone());
-        assert_eq!((&history.holders[..], history.round_by), (&["WORK@ada".into()][..], None));
-        changes.push(change(7, "CMD@eve", "reopen", Some(("", "PLAN")), None));
-        assert_eq!(TaskHistory::of(changes).last_move.unwrap().from, Some(State::Done));
-    }
-
-    #[test]
-    fn what_does_not_count_ends_neither_lease_nor_round() {
-        let by_hand = |state, holder| PastChange {
-            counts: false,
-            ..change(2, "external", "external", Some(state), Some(holder))
-        };
-        let claim =
-            change(1, "WORK@ada", "claim", Some(("READY", "DOING")), Some(("", "WORK@ada")));
-        let mut changes = vec![claim, by_hand(("DOING", "READY"), ("WORK@ada", ""))];
-        let history = TaskHistory::of(changes.clone());
-        assert_eq!(history.running().and_then(|lease| lease.token), Some(1));
-        assert_eq!(history.last_move.unwrap().to, Some(State::Doing));
-        let mut accepted = changes.clone();
-        accepted[1].counts = true;
-        assert!(TaskHistory::of(accepted).lost_last(&actor("WORK@ada")));
-        // Its holder hands it in all the same: the cells are empty already.
-        changes.push(change(3, "WORK@ada", "submit", Some(("READY", "REVIEW")), None));
-        let history = TaskHistory::of(changes);
-        assert_eq!(history.leases[0].ended, Some(LeaseEnd::ByHolder));
-        assert_eq!(history.leases.len(), 1);
-    }
-}
+#[path = "history_tests.rs"]
+mod tests;

@@ -208,6 +208,8 @@ mod tests {
             token: None,
             state: None,
             holder: None,
+            lock: None,
+            end: None,
             run,
             via_git: false,
         }

@@ -67,6 +67,9 @@ impl<'s> Case<'s> {
             before_it(&mut task, standing);
         }
         let history = snapshot.journal()?.history(id);
+        let doing = (task.known_state() == Some(State::Doing)).then_some(&task);
+        let holder = doing.and_then(|task| task.lock_owner.as_deref());
+        let history = history.settled(holder, doing.and_then(|task| task.lock.as_deref()));
         Ok(Self { row, state: task.known_state(), task, history, standing })
     }
 

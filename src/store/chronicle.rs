@@ -7,9 +7,9 @@
 use crate::ledger::compare::value;
 use crate::model::history::{PastChange, TaskHistory};
 use crate::store::accepted::Effect;
-use crate::store::entry::{RowChange, Subject};
+use crate::store::entry::{Entry, RowChange, Subject};
 use crate::store::journal::{APPROVALS, Journal, TASKS, past_change};
-use crate::store::past::decides;
+use crate::store::past::{Lineage, decides};
 use std::collections::{BTreeSet, HashMap};
 
 /// What the journal says of everything.
@@ -22,6 +22,8 @@ pub struct Chronicle {
     requesters: HashMap<String, Vec<String>>,
     subjects: HashMap<String, Subject>,
     actors: BTreeSet<String>,
+    /// Only where branches met.
+    lineage: Option<Lineage>,
 }
 
 /// How an approval was decided.
@@ -32,12 +34,14 @@ pub struct PastDecision {
     /// Which rules `solo: true` waived.
     pub waivers: Vec<String>,
     line: usize,
+    operation: String,
 }
 
 impl Chronicle {
     /// Reads a journal.
     pub fn of(journal: &Journal) -> Self {
-        let mut so_far = Self::default();
+        let lineage = (!journal.is_chain()).then(|| Lineage::of(journal));
+        let mut so_far = Self { lineage, ..Self::default() };
         let mut effect = Effect::of(journal);
         for (line, mut entry) in journal.entries_with(b"\"hash\":\"").enumerate() {
             if !matches!(entry.command.as_str(), "external" | "genesis") {
@@ -49,7 +53,7 @@ impl Chronicle {
             let changes = std::mem::take(&mut entry.changes);
             for change in &changes {
                 if change.file == APPROVALS {
-                    so_far.decide(line, &entry.actor, &entry.waivers, change);
+                    so_far.decide(line, &entry, change);
                     so_far.ask(change);
                 }
                 if change.file != TASKS {
@@ -70,11 +74,12 @@ impl Chronicle {
         names.extend(given.into_iter().filter(|name| !name.is_empty()).map(str::to_owned));
     }
 
-    fn decide(&mut self, line: usize, by: &str, waivers: &[String], change: &RowChange) {
+    fn decide(&mut self, line: usize, entry: &Entry, change: &RowChange) {
         if !decides(change) {
             return;
         }
-        let decision = PastDecision { by: by.to_owned(), waivers: waivers.to_vec(), line };
+        let (by, waivers) = (entry.actor.clone(), entry.waivers.clone());
+        let decision = PastDecision { by, waivers, line, operation: entry.id.clone() };
         self.decisions.insert(change.row.clone(), decision);
     }
 
@@ -101,6 +106,9 @@ impl Chronicle {
     /// Whether an approval was decided in the task's last round of work.
     pub fn is_of_this_round(&self, task: &str, approval: &str) -> bool {
         let Some(round) = self.history(task).round_by else { return true };
+        if let (Some(lineage), Some(decision)) = (&self.lineage, self.decision(approval)) {
+            return lineage.follows(&decision.operation, &round);
+        }
         let mut past = self.tasks.get(task).into_iter().flatten();
         let ended = past.find(|(_, change)| change.id == round).map(|(line, _)| *line);
         // What was decided before the journal began is of an earlier round.
@@ -126,7 +134,6 @@ impl Chronicle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::entry::Entry;
 
     fn line(
         seq: u64,

@@ -158,6 +158,11 @@ impl Journal {
         })
     }
 
+    /// Whether each operation follows the one before it in the files.
+    pub fn is_chain(&self) -> bool {
+        self.shape().is_chain
+    }
+
     /// Where the next operation goes. Cost: one look at the ends of each line,
     /// once for a journal.
     pub fn tip(&self) -> Tip {
@@ -379,6 +384,8 @@ pub(super) fn past_change(entry: &Entry, change: &RowChange, counts: bool) -> Op
             let is_new = entry.command == "claim" && !before.is_empty() && before != after;
             is_new.then(|| (entry.actor.clone(), entry.actor.clone()))
         }),
+        lock: pair("lock").map(|(_, after)| after).filter(|after| !after.is_empty()),
+        end: pair("lock_expires_at").map(|(_, after)| after).filter(|after| !after.is_empty()),
         run: entry.run.as_ref().map(Into::into),
         via_git: entry.via.as_deref() == Some("git"),
     })

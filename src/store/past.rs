@@ -96,13 +96,6 @@ impl Journal {
         decisions
     }
 
-    /// The place of every operation in the order of the graph, by its id.
-    pub fn places(&self) -> HashMap<String, usize> {
-        let graph = self.graph();
-        let lines = graph.lines().iter().enumerate();
-        lines.map(|(place, line)| (line.id.to_owned(), place)).collect()
-    }
-
     /// Everything that happened to one row, oldest first.
     pub fn of_row(&self, file: &str, row: &str) -> Vec<(Entry, RowChange)> {
         let needle = format!("\"row\":{}", serde_json::to_string(row).unwrap_or_default());
@@ -150,6 +143,56 @@ impl Journal {
         }
         let beyond: Vec<bool> = entries.iter().map(|e| !ours.contains(e.hash.as_str())).collect();
         entries.into_iter().zip(beyond).filter(|(_, beyond)| *beyond).map(|(e, _)| e).collect()
+    }
+}
+
+/// Which operation was made in knowledge of which. Along one chain that is the
+/// order; where branches met, what happened on the other one was not known.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    /// The place of every operation in the order of the graph, by its id.
+    places: HashMap<String, usize>,
+    /// The places of what came right before each; none along one chain.
+    parents: Option<Vec<Vec<usize>>>,
+}
+
+impl Lineage {
+    /// Of a journal. Cost: the ends of every line.
+    pub fn of(journal: &Journal) -> Self {
+        let graph = journal.graph();
+        let lines = graph.lines();
+        let by_hash: HashMap<&str, usize> =
+            lines.iter().enumerate().map(|(place, line)| (line.hash, place)).collect();
+        let parents = (!journal.is_chain()).then(|| {
+            let of = |hash: &str| by_hash.get(hash).copied();
+            lines.iter().map(|line| line.parents().filter_map(of).collect()).collect()
+        });
+        let places = lines.iter().enumerate().map(|(place, line)| (line.id.to_owned(), place));
+        Self { places: places.collect(), parents }
+    }
+
+    /// Whether an operation was made after another, and in knowledge of it. One
+    /// that is not in the journal came before any.
+    pub fn follows(&self, later: &str, earlier: &str) -> bool {
+        let (Some(later), earlier) = (self.places.get(later), self.places.get(earlier)) else {
+            return false;
+        };
+        let Some(earlier) = earlier else { return true };
+        let Some(parents) = &self.parents else { return later > earlier };
+        let (mut open, mut seen) = (vec![*later], HashSet::new());
+        while let Some(place) = open.pop() {
+            // Parents come first in the order, so that nothing before it matters.
+            let before = parents[place].iter().filter(|parent| *parent >= earlier);
+            for parent in before {
+                if parent == earlier {
+                    return true;
+                }
+                if seen.insert(*parent) {
+                    open.push(*parent);
+                }
+            }
+        }
+        false
     }
 }
 

@@ -14,6 +14,7 @@ use crate::services::approvals::subject;
 use crate::services::context::Context;
 use crate::store::entry::Subject;
 use crate::store::journal::Journal;
+use crate::store::past::Lineage;
 use crate::store::snapshot::Snapshot;
 use std::collections::HashMap;
 use std::fmt;
@@ -69,14 +70,14 @@ pub struct Order {
 pub struct Decisions {
     subjects: HashMap<String, Subject>,
     decided: HashMap<String, (String, String)>,
-    places: HashMap<String, usize>,
+    lineage: Lineage,
 }
 
 impl Decisions {
     /// Of every approval. Cost: a pass over the journal's lines about approvals.
     pub fn of_all(journal: &Journal) -> Self {
         let (subjects, decided) = (journal.subjects(), journal.decisions());
-        Self { subjects, decided, places: journal.places() }
+        Self { subjects, decided, lineage: Lineage::of(journal) }
     }
 
     /// Of the approvals of one task. Cost: a search in the journal for each.
@@ -89,7 +90,7 @@ impl Decisions {
             found.decided.extend(journal.decision_on(&id).map(|decided| (id, decided)));
         }
         if !found.decided.is_empty() {
-            found.places = snapshot.journal()?.places();
+            found.lineage = Lineage::of(snapshot.journal()?);
         }
         Ok(found)
     }
@@ -98,7 +99,7 @@ impl Decisions {
         let Some(round) = &history.round_by else { return true };
         // Decided before the journal began is decided before any later round.
         let Some((decision, _)) = self.decided.get(appr) else { return false };
-        self.places.get(decision) > self.places.get(round)
+        self.lineage.follows(decision, round)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::services::context::Context;
 use crate::store::discover::repository_root;
 use crate::store::entry::TakenBack;
 use crate::store::journal::Journal;
+use crate::store::past::Lineage;
 use crate::store::prepare::diff_name;
 use crate::store::seen::{SeenFile, former, kind_of};
 use crate::store::snapshot::Snapshot;
@@ -55,28 +56,77 @@ pub(super) fn difference(
     }
     let kind = kind_of(&file.name);
     let after = Document::parse(kind, text.unwrap_or_default());
-    let (mut rows, texts) = match &was {
-        Some(was) => {
-            let before = Document::parse(kind, was);
-            let rows = compare::rows(&before, &after, &file.name);
-            (rows, compare::texts(&before, &after, &file.name, false))
+    let (mut rows, mut texts) = if let Some(was) = &was {
+        let before = Document::parse(kind, was);
+        let rows = compare::rows(&before, &after, &file.name);
+        (rows, compare::texts(&before, &after, &file.name, false))
+    } else {
+        let mut rows = journalled(journal, &after, &file.name);
+        if !journal.is_chain() && !rows.is_empty() {
+            without_other_branches(journal, &mut rows);
         }
-        None => (journalled(journal, &after, &file.name), Vec::new()),
+        (rows, Vec::new())
     };
     let merged = journal.lines_beyond(&heads(ctx));
     if !merged.is_empty() {
         rows.retain_mut(|change| {
-            change.cells.retain(|column, (_, after)| {
-                !merged.iter().flat_map(|entry| &entry.changes).any(|line| {
-                    line.file == change.file
-                        && line.row == change.row
-                        && line.cells.get(column).is_some_and(|(_, to)| value(to) == value(after))
-                })
+            let lines = || merged.iter().flat_map(|entry| &entry.changes);
+            let lines = || lines().filter(|l| l.file == change.file && l.row == change.row);
+            change.cells.retain(|column, (before, after)| {
+                let came = || lines().filter_map(|line| Some(&line.cells.get(column)?.1));
+                let is_whole = came().any(|to| value(to) == value(after));
+                let is_joined = column == NOTES && joined(before, after, came());
+                !(is_whole || is_joined)
             });
             !change.cells.is_empty()
         });
+        let known = |change: &TextChange| {
+            merged.iter().flat_map(|entry| &entry.texts).any(|line| {
+                line.file == change.file
+                    && (&line.before, &line.after) == (&change.before, &change.after)
+            })
+        };
+        texts.retain(|change| !known(change));
     }
     Ok(Difference { rows, texts, diff, is_ledger })
+}
+
+/// Leaves out cells that have what one of two branches wrote, where the other
+/// one's newer line was written without knowing of it: a merge chose.
+fn without_other_branches(journal: &Journal, rows: &mut Vec<RowChange>) {
+    let lineage = Lineage::of(journal);
+    rows.retain_mut(|change| {
+        let past = journal.of_row(&change.file, &change.row);
+        change.cells.retain(|column, (was, is)| {
+            let wrote = |what: &str| {
+                let lines = past.iter().filter(|(_, line)| {
+                    line.cells.get(column).is_some_and(|(_, to)| value(to) == value(what))
+                });
+                lines.map(|(entry, _)| entry.id.clone()).collect::<Vec<_>>()
+            };
+            let newest = wrote(was).pop().unwrap_or_default();
+            let chosen = wrote(is).iter().any(|id| !lineage.follows(&newest, id));
+            let came = past.iter().filter_map(|(_, line)| Some(&line.cells.get(column)?.1));
+            let is_joined = column == NOTES && joined(was, is, came);
+            !(chosen || is_joined)
+        });
+        !change.cells.is_empty()
+    });
+}
+
+/// What notes are called in the journal, and what stands between two.
+const NOTES: &str = "notes";
+const BETWEEN: char = '・';
+
+/// Whether notes are nothing but what stood there and what came, each part whole:
+/// what two branches append is merged one behind the other.
+fn joined<'c>(before: &str, after: &str, mut came: impl Iterator<Item = &'c String>) -> bool {
+    let parts = |cell: &'c str| value(cell).split(BETWEEN).collect::<Vec<_>>();
+    let ours: Vec<&str> = value(before).split(BETWEEN).collect();
+    let now: Vec<&str> = value(after).split(BETWEEN).collect();
+    let theirs: Vec<&str> = came.by_ref().flat_map(|cell| parts(cell)).collect();
+    let is_kept = ours.iter().all(|part| part.is_empty() || now.contains(part));
+    is_kept && now.iter().all(|part| ours.contains(part) || theirs.contains(part))
 }
 
 pub(super) fn heads(ctx: &Context) -> Vec<String> {
@@ -168,4 +218,19 @@ pub(super) fn via_git(ctx: &Context, journal: &Journal) -> bool {
     let moves = ["merge", "rebase", "checkout", "pull", "reset", "cherry-pick", "revert", "am"];
     seconds.is_some_and(|at| at >= newest.0 / 1_000)
         && moves.iter().any(|verb| what.starts_with(verb))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn notes_of_two_branches_are_what_both_wrote() {
+        let came = ["a・b".to_owned(), "a・b・c".to_owned()];
+        let is = |before, after| joined(before, after, came.iter());
+        assert!(is("a・m", "a・m・b・c") && is("a・m", " a・b・c・m ") && is("-", "a・b"));
+        assert!(!is("a・m", "a・b・c"), "ours is gone");
+        assert!(!is("a・m", "a・m・b・x"), "x is nobody's");
+        assert!(!is("a・m", "a・m・bc"));
+    }
 }

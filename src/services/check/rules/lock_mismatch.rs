@@ -1,6 +1,7 @@
 //! `lock-mismatch`: lock cells that contradict each other, or the state.
 
 use crate::model::field::TaskField;
+use crate::model::history::PastLease;
 use crate::model::severity::Severity;
 use crate::model::task_state::State;
 use crate::model::time::Timestamp;
@@ -22,13 +23,14 @@ pub static LOCK_MISMATCH: Rule = Rule {
            hand, or bring the state back to DOING: nobody but you knows which of both is wrong.",
 };
 
-fn look(_: &Book<'_>, row: &TaskRow<'_, '_>, found: &mut Found) {
+fn look(book: &Book<'_>, row: &TaskRow<'_, '_>, found: &mut Found) {
     let task = &row.task;
     if task.lock.is_none() && task.lock_owner.is_none() && task.lock_expires_at.is_none() {
         return;
     }
     let Some(state) = task.known_state() else { return };
-    if let Some((field, message)) = contradiction(row, state) {
+    if let Some((field, message)) = contradiction(row, state).or_else(|| mixture(book, row, state))
+    {
         let help = if state == State::Doing {
             "`lock_owner` and `lock_expires_at` say who holds the task and until when; \
              `orch release` as the holder, or `orch reap` once it is over, clears all three"
@@ -89,6 +91,29 @@ fn contradiction(row: &TaskRow<'_, '_>, state: State) -> Option<(TaskField, Stri
         let message = format!("the lease ends at {until}, before it began at {since}");
         (TaskField::LockExpiresAt, message)
     })
+}
+
+/// The end of a lease that another one had: two branches claimed the task, and
+/// whoever brought them together took a half of each.
+fn mixture(book: &Book<'_>, row: &TaskRow<'_, '_>, state: State) -> Option<(TaskField, String)> {
+    let task = &row.task;
+    let (owner, end) = (task.lock_owner.as_deref()?, task.lock_expires_at.as_deref()?);
+    let history = book.past().history(&task.id);
+    if state != State::Doing || !history.is_forked {
+        return None;
+    }
+    let history = history.settled(Some(owner), task.lock.as_deref());
+    let has_end = |lease: &PastLease| lease.ends.iter().any(|known| known == end);
+    let (running, others) = history.leases.split_last()?;
+    if running.ended.is_some() || running.ends.is_empty() || has_end(running) {
+        return None;
+    }
+    let other = others.iter().rfind(|lease| has_end(lease))?;
+    let message = format!(
+        "`lock_expires_at` is of the lease that `{}` had on another branch, not of this one",
+        other.holder
+    );
+    Some((TaskField::LockExpiresAt, message))
 }
 
 #[cfg(test)]
