@@ -5,10 +5,11 @@
 //! only `model` runs in process. A room a file: `durability` (kills, recovery,
 //! broken redo records), `syscalls` (faults at every call), `disks` (power cuts,
 //! full disks, limits), `locks` (the lock and its surroundings), `streams`,
-//! `concurrency`, `editors`, `readers`, `clocks`, `model`, `text`, `sizes`; what
-//! hostile hands do: `hostile` (names), `records`, `diffs`, `places` and `swap` (links),
-//! `journal`, `secrets`, `shown` (evidence); and `watch`, a room of rooms: runs,
-//! their keepers, and all that can happen to either.
+//! `concurrency`, `editors`, `readers`, `clocks`, `model`, `text`, `sizes`;
+//! `merges` (git, with the program as its merge driver); what hostile hands do:
+//! `hostile` (names), `records`, `diffs`, `places` and `swap` (links), `journal`,
+//! `secrets`, `shown` (evidence); and `watch`, a room of rooms: runs, their
+//! keepers, and all that can happen to either.
 //!
 //! ```text
 //! cargo test --test stress                    everything, small
@@ -37,6 +38,7 @@ mod editors;
 mod hostile;
 mod journal;
 mod locks;
+mod merges;
 mod model;
 mod places;
 mod readers;
