@@ -15,6 +15,7 @@ pub mod document;
 pub mod edit;
 pub mod evidence;
 pub mod flags;
+pub mod foreign;
 pub mod format;
 pub mod git_diff;
 mod git_name;
