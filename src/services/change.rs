@@ -214,7 +214,10 @@ fn attempt(
             error.into()
         }
     };
-    let mut snapshot = transaction.snapshot().map_err(half)?;
+    // Only a migration begins, or its rollback ends, without a ledger table.
+    let migrates = change.command.starts_with("migrate");
+    let snapshot = if migrates { transaction.snapshot_any() } else { transaction.snapshot() };
+    let mut snapshot = snapshot.map_err(half)?;
     if let Some(first) = answered(&snapshot, change, &meta)? {
         return Ok(first);
     }
@@ -261,7 +264,10 @@ fn attempt(
     }
     let path = snapshot.tasks.path().to_owned();
     let text = rendered.tasks.as_deref().unwrap_or_else(|| snapshot.tasks.grid().text());
-    let after = TaskLedger::parse(text, &path)?;
+    let after = match TaskLedger::parse(text, &path) {
+        Err(_) if migrates => TaskLedger::parse_any(text, &path),
+        after => after?,
+    };
     if rendered.tasks.is_some() && is_spelled {
         render::check(&snapshot.tasks, &after, &decision.operations)?;
     }

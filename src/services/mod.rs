@@ -24,6 +24,7 @@ pub mod init;
 pub mod list;
 pub mod locks;
 pub mod log;
+pub mod migrate;
 pub mod next;
 pub mod policy;
 pub mod queue;

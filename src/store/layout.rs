@@ -190,6 +190,16 @@ impl Layout {
         self.logs_dir().join(month).join(format!("APPROVALS-{date}.md"))
     }
 
+    /// `ORCH/LOGS/YYYY-MM/migrate-<stamp>/`: what a migration keeps.
+    pub fn migration(&self, month: &str, stamp: &str) -> PathBuf {
+        self.logs_dir().join(month).join(format!("migrate-{}", encode_id(stamp)))
+    }
+
+    /// Whether a file, by its name from the root, is a log: no diff shows it.
+    pub fn is_log(&self, name: &str) -> bool {
+        name.strip_prefix(&self.display(&self.logs_dir())).is_some_and(|r| r.starts_with('/'))
+    }
+
     /// `ORCH/patches/`.
     pub fn patches(&self) -> PathBuf {
         self.root.join("ORCH/patches")

@@ -347,7 +347,7 @@ impl Transaction {
         } else {
             None
         };
-        for file in files {
+        for file in files.iter().filter(|file| !self.layout.is_log(&file.name)) {
             let was_there = file.sha_in.is_some();
             let old = match file.new {
                 NewText::Tasks => Some(snapshot.tasks.grid().text()),

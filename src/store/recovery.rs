@@ -66,6 +66,13 @@ fn folders(sys: &Sys, layout: &Layout) -> Vec<PathBuf> {
         |name: &String| name.len() == 7 && name.starts_with(|c: char| c.is_ascii_digit());
     let newest = months.into_iter().filter(is_month).max();
     let newest = newest.map(|month| layout.patches().join(month));
+    // Likewise of migrations: their names begin with the time.
+    let months = sys.fs.list(&layout.logs_dir()).unwrap_or_default();
+    let backup = months.into_iter().filter(is_month).max().and_then(|month| {
+        let names = sys.fs.list(&layout.logs_dir().join(&month)).unwrap_or_default();
+        let last = names.into_iter().filter(|name| name.starts_with("migrate-")).max()?;
+        Some(layout.logs_dir().join(month).join(last))
+    });
     let mut folders = vec![
         layout.orch_dir(),
         layout.state_dir(),
@@ -75,6 +82,7 @@ fn folders(sys: &Sys, layout: &Layout) -> Vec<PathBuf> {
         layout.locks_dir().join("names"),
     ];
     folders.extend(newest);
+    folders.extend(backup);
     folders
 }
 

@@ -214,9 +214,24 @@ impl<'f> Snapshot<'f> {
     /// # Errors
     /// `ledger_invalid` where a file cannot be used.
     pub fn parse(sys: &Sys, layout: &Layout, files: &'f Files) -> Result<Self> {
-        let name = |path: &Path| layout.display(path);
-        let path = name(&layout.tasks());
+        let path = layout.display(&layout.tasks());
         let tasks = TaskLedger::parse(source::text(&files.tasks.bytes, &path)?, &path)?;
+        Self::with(sys, layout, files, tasks)
+    }
+
+    /// The same where TASKS.md may have no ledger table: one that is yet to be
+    /// migrated.
+    ///
+    /// # Errors
+    /// `ledger_invalid` where a file cannot be used.
+    pub fn parse_any(sys: &Sys, layout: &Layout, files: &'f Files) -> Result<Self> {
+        let path = layout.display(&layout.tasks());
+        let tasks = TaskLedger::parse_any(source::text(&files.tasks.bytes, &path)?, &path);
+        Self::with(sys, layout, files, tasks)
+    }
+
+    fn with(sys: &Sys, layout: &Layout, files: &'f Files, tasks: TaskLedger<'f>) -> Result<Self> {
+        let name = |path: &Path| layout.display(path);
         let path = name(&layout.approvals());
         let bytes = files.approvals.as_ref().map_or(&[][..], |f| &f.bytes);
         let approvals = ApprovalLedger::parse(source::text(bytes, &path)?, &path)?;

@@ -127,6 +127,11 @@ impl Transaction {
         Snapshot::parse(&self.sys, &self.layout, &self.files)
     }
 
+    /// The same where TASKS.md may have no ledger table.
+    pub fn snapshot_any(&self) -> Result<Snapshot<'_>> {
+        Snapshot::parse_any(&self.sys, &self.layout, &self.files)
+    }
+
     /// The texts that operations make.
     ///
     /// # Errors

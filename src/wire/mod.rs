@@ -18,6 +18,7 @@ pub mod list;
 pub mod lock;
 pub mod log;
 pub mod metrics;
+pub mod migrate;
 pub mod sarif;
 pub mod schema;
 pub mod task;

@@ -50,6 +50,8 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("hooks.status", "orch hooks status", of::<Hooks>()),
         ("hooks.install", "orch hooks install", of::<Hooks>()),
         ("hooks.uninstall", "orch hooks uninstall", of::<Hooks>()),
+        ("ledger.migrate", "orch migrate FILE", of::<crate::wire::migrate::Migrated>()),
+        ("ledger.rollback", "orch migrate --rollback", of::<crate::wire::migrate::RolledBack>()),
         ("workspace.init", "orch init", of::<Made>()),
         ("demo", "orch demo", of::<Made>()),
     ];

@@ -59,6 +59,7 @@ golden! {
     man = "man";
     merge_driver = "merge-driver";
     metrics = "metrics";
+    migrate = "migrate";
     move_ = "move";
     next = "next";
     no_command = "no-command";

@@ -30,6 +30,7 @@ mod log;
 mod look_alikes;
 mod merging;
 mod metrics;
+mod migrate;
 mod notify;
 mod processes;
 #[path = "../props/laws.rs"]

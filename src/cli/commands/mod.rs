@@ -30,6 +30,7 @@ mod log;
 mod man;
 mod merge_driver;
 mod metrics;
+mod migrate;
 mod moves;
 mod next;
 mod note;
@@ -118,6 +119,7 @@ commands! {
     "export", "Write tasks for other tools: csv, jsonl, todo.txt, checkbox, ics", export::ExportArgs, export::run;
     "import", "Bring tasks in: csv, jsonl, todo.txt, checkbox", import::ImportArgs, import::run;
     "fmt", "Align the ledgers' tables", fmt::FmtArgs, fmt::run;
+    "migrate", "Turn ledgers of other shapes into tables (CMD)", migrate::MigrateArgs, migrate::run;
     "check", "Find what in the ledgers cannot be relied on", check::CheckArgs, check::run;
     "config", "Show every setting and where it comes from", config::ConfigArgs, config::run;
     "hooks", "Let git merge ledgers by rows, and check them before commits", hooks::HooksArgs, hooks::run;

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod finding;
 pub mod github;
 pub mod markdown;
+pub mod migrate;
 pub mod operation;
 pub mod safe;
 pub mod style;

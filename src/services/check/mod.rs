@@ -122,6 +122,24 @@ fn of_snapshot(ctx: &Context, snapshot: &Snapshot<'_>) -> Result<Vec<Finding>> {
     Ok(examine(ctx, &sources, snapshot.journal()?, &snapshot.standing))
 }
 
+/// The same for ledgers that a change would leave.
+///
+/// # Errors
+/// `failed` where a file cannot be read.
+pub fn of_texts(
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    tasks: &str,
+    approvals: &str,
+) -> Result<Vec<Finding>> {
+    let layout = &ctx.layout;
+    let sources = [
+        Source::of(layout.display(&layout.tasks()), tasks, Expect::Tasks),
+        Source::of(layout.display(&layout.approvals()), approvals, Expect::Approvals),
+    ];
+    Ok(examine(ctx, &sources, snapshot.journal()?, &[]))
+}
+
 fn examine(
     ctx: &Context,
     sources: &[Source<'_>],

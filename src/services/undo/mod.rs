@@ -241,6 +241,12 @@ fn can_be_undone(entry: &Entry) -> Result<()> {
         "external" | "undo" | "redo" => Ok(()),
         "approve" | "reject" | "decide" => no("decided an approval, which can only be superseded"),
         "flag" => no("set a flag; `flag` sets it again"),
+        "migrate" => Err(refused(entry, "migrated a ledger; `migrate --rollback` takes that back")
+            .hint(format!("orch migrate --rollback {}", shell_word(&entry.id)))),
+        "migrate --rollback" => {
+            Err(refused(entry, "took a migration back; `migrate` makes it again")
+                .hint("orch migrate --dry-run"))
+        }
         "withdraw" => no("withdrew an approval; `request` asks anew"),
         _ if entry.changes.iter().any(decides) => {
             no("decided an approval, which can only be superseded")

@@ -71,6 +71,7 @@ impl World {
         fs::create_dir_all(world.path("ORCH/STATE")).unwrap();
         fs::write(world.tasks(), LEDGER).unwrap();
         fs::write(world.path("p.diff"), PATCH).unwrap();
+        fs::write(world.path("more.md"), "- [ ] T-50 P1 Come along\n  - with a word\n").unwrap();
         world
     }
 
