@@ -92,8 +92,13 @@ pub fn a_merge_keeps_what_both_did(base: &str, ours: &str, theirs: &str) -> Outc
     let ends = [resolved(&there.text, true), resolved(&there.text, false)].map(|t| rows(&t));
     let ids: BTreeSet<&String> = o.keys().chain(t.keys()).collect();
     for id in ids.into_iter().filter(|id| !doubtful.contains(*id)) {
+        // Between marks it is there for whoever decides, row or not.
+        let asked = |what: &What| match what {
+            What::Row { id: about, .. } => about == id,
+            What::Header { .. } | What::Lines | What::Text => true,
+        };
         let kept = ends.iter().any(|end| end.contains_key(id))
-            || there.conflicts.iter().any(|c| !matches!(c.what, What::Row { .. }));
+            || there.conflicts.iter().any(|conflict| asked(&conflict.what));
         let removed = b.contains_key(id) && !(o.contains_key(id) && t.contains_key(id));
         assert!(kept || removed, "{id} is lost\n{}", there.text);
     }
