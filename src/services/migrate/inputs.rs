@@ -8,6 +8,7 @@ use crate::ledger::document::Kind;
 use crate::ledger::source::MAX_BYTES;
 use crate::store::layout::Layout;
 use crate::sys::{FileKind, Sys};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where a source comes from.
@@ -52,8 +53,11 @@ pub fn read(sys: &Sys, layout: &Layout, here: &Path, typed: &[String]) -> Result
     let mut seen: Vec<PathBuf> = Vec::new();
     for typed in typed {
         let path = here.join(typed);
-        let path = sys.fs.canonicalize(&path).map_err(|e| {
-            Error::usage(format!("cannot read `{typed}`: {e}")).hint("orch migrate --help")
+        let path = sys.fs.canonicalize(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => {
+                Error::usage(format!("cannot read `{typed}`: {e}")).hint("orch migrate --help")
+            }
+            _ => Error::io("read", &path, &e),
         })?;
         let stat = sys.fs.stat(&path).map_err(|e| Error::io("read", &path, &e))?;
         let files = match stat.kind {
@@ -81,7 +85,13 @@ fn own_ledger(layout: &Layout, path: &Path, kind: Kind) -> Input {
 
 fn file(sys: &Sys, layout: &Layout, path: &Path, typed: &str, named: &str) -> Result<Input> {
     for (own, kind) in [(layout.tasks(), Kind::Tasks), (layout.approvals(), Kind::Approvals)] {
-        if sys.fs.canonicalize(&own).is_ok_and(|own| own == path) {
+        let is_own = match sys.fs.canonicalize(&own) {
+            Ok(own) => own == path,
+            Err(e) if e.kind() == ErrorKind::NotFound => false,
+            // Whether it is our own ledger must not be guessed.
+            Err(e) => return Err(Error::io("read", &own, &e)),
+        };
+        if is_own {
             return Ok(own_ledger(layout, &own, kind));
         }
     }

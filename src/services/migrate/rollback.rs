@@ -130,7 +130,10 @@ fn altered(entry: &Entry, why: &str) -> Error {
 fn read(asked: Asked<'_>, entry: &Entry, name: &str) -> Result<String> {
     let path: PathBuf = asked.ctx.layout.root.join(name);
     let gone = |why: &str| altered(entry, &format!("cannot be taken back: `{name}` {why}"));
-    let bytes = asked.ctx.sys.fs.read(&path).map_err(|e| gone(&format!("cannot be read: {e}")))?;
+    let bytes = asked.ctx.sys.fs.read(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => gone("is not there"),
+        _ => Error::io("read", &path, &e),
+    })?;
     if entry.sha_out.get(name) != Some(&sha256_hex(&bytes)) {
         return Err(gone("is not what it was"));
     }
