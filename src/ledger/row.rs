@@ -26,7 +26,7 @@ pub(super) fn missing_column(
          header and the delimiter row, or let `orch migrate` do it"
     ))
     .at(path, line, at)
-    .hint("orch doctor")
+    .hint("orch migrate --dry-run")
 }
 
 /// A row whose cells would be guesswork.

@@ -360,7 +360,7 @@ pub fn no_ledger_table(
     }
     Error::invalid(format!("no ledger table: no table has the columns {needs}"))
         .at(path, 0, 0)
-        .hint("orch doctor")
+        .hint("orch migrate --dry-run")
 }
 
 fn split(line: &str) -> Vec<Cow<'_, str>> {

@@ -62,9 +62,11 @@ fn parts(text: &str) -> Vec<&str> {
     text.split(SEPARATOR).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// Whether the notes `all` hold the notes `some`, in a row.
+/// Whether the notes `all` hold the notes `some`, in their order; others may
+/// stand between, as after an earlier merge.
 fn holds(all: &[&str], some: &[&str]) -> bool {
-    some.is_empty() || all.windows(some.len()).any(|window| window == some)
+    let mut rest = all.iter();
+    some.iter().all(|part| rest.any(|other| other == part))
 }
 
 /// How far two texts are the same notes.
