@@ -25,7 +25,7 @@
 //! return. The law `skeleton == whole` is tested by proptest and fuzzing.
 
 use crate::ledger::source;
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -69,6 +69,18 @@ pub fn blocks(text: &str) -> Blocks {
 /// The same without the skeleton: what the law compares with.
 pub fn blocks_of_whole(text: &str) -> Blocks {
     Skeleton::whole(text).blocks(text)
+}
+
+/// Finds the code fences, their own lines included, in order.
+pub fn fences(text: &str) -> Vec<Range<usize>> {
+    let skeleton = Skeleton::build(text);
+    let fenced =
+        |event: &Event<'_>| matches!(event, Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))));
+    Parser::new_ext(&skeleton.kept, Options::ENABLE_TABLES)
+        .into_offset_iter()
+        .filter(|(event, _)| fenced(event))
+        .map(|(_, range)| skeleton.origin(range.start)..skeleton.origin_end(range.end))
+        .collect()
 }
 
 /// The kept text, and where each kept piece came from.

@@ -4,6 +4,7 @@
 //! fit in 32 bits.
 
 use crate::error::{Error, Result};
+use crate::ledger::scan;
 
 /// The byte order mark that some editors put first.
 pub const BOM: &str = "\u{feff}";
@@ -46,15 +47,40 @@ fn unreadable(bytes: &[u8], at: usize, path: &str, what: &str) -> Error {
         .hint("orch doctor")
 }
 
-/// Refuses a file in which git left two versions of some lines.
+/// Checks a text that is about to be written: it must load again.
+///
+/// # Errors
+/// `Usage` with the first line that [`text`] would refuse.
+pub fn loads(text: &str, path: &str) -> Result<()> {
+    self::text(text.as_bytes(), path).map(|_| ()).map_err(|error| {
+        let place = error.place.map_or_else(|| path.to_owned(), |place| place.to_string());
+        Error::usage(format!(
+            "the change would make `{path}` unreadable at `{place}`: {}; nothing was changed",
+            error.message.trim_end_matches("; nothing was changed")
+        ))
+    })
+}
+
+/// Refuses a file in which git left two versions of some lines. Marks inside a
+/// code fence are somebody's example.
 fn unmerged(bytes: &[u8], path: &str) -> Result<()> {
-    let at_line = |mark: &[u8; 8]| {
-        let begins = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
-        memchr::memchr_iter(mark[0], bytes).filter(begins).find(|at| bytes[*at..].starts_with(mark))
+    let at_line = |mark: &'static [u8; 8], from: usize| {
+        let begins = move |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
+        let signs = memchr::memchr_iter(mark[0], &bytes[from..]).map(move |at| from + at);
+        signs.filter(begins).filter(move |at| bytes[*at..].starts_with(mark))
     };
-    let Some(ours) = at_line(b"<<<<<<< ") else { return Ok(()) };
-    let Some(theirs) = at_line(b">>>>>>> ") else { return Ok(()) };
-    if ours > theirs || !bytes[ours..theirs].windows(9).any(|w| w.starts_with(b"\n=======")) {
+    let mut starts = at_line(b"<<<<<<< ", 0).peekable();
+    if starts.peek().is_none() {
+        return Ok(());
+    }
+    let fences = simdutf8::basic::from_utf8(bytes).map(scan::fences).unwrap_or_default();
+    let is_fenced = |at: usize| {
+        let before = fences.partition_point(|fence| fence.start <= at);
+        before.checked_sub(1).is_some_and(|n| fences[n].contains(&at))
+    };
+    let Some(ours) = starts.find(|at| !is_fenced(*at)) else { return Ok(()) };
+    let Some(theirs) = at_line(b">>>>>>> ", ours).next() else { return Ok(()) };
+    if memchr::memmem::find(&bytes[ours..theirs], b"\n=======").is_none() {
         return Ok(());
     }
     let line = |at: usize| memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
@@ -193,6 +219,38 @@ mod tests {
         let error = text(b"a\0", "T.md").unwrap_err();
         assert!(error.to_string().starts_with("T.md:1:2: the byte 0x00 at offset 1 is NUL"));
         assert_eq!(text("日本".as_bytes(), "T.md").unwrap(), "日本");
+    }
+
+    #[test]
+    fn marks_of_a_merge_count_outside_of_fences_only() {
+        let marks = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> x\n";
+        let line = |before: &str| {
+            let whole = format!("{before}{marks}");
+            text(whole.as_bytes(), "T.md").err().and_then(|error| Some(error.place?.line))
+        };
+        assert_eq!(line(""), Some(1));
+        assert_eq!(line("\n"), Some(2));
+        assert_eq!(line("```\n"), None);
+        assert_eq!(line("~~~~ text\n```\n"), None);
+        assert_eq!(line("```\n```\n"), Some(3));
+        // A mark at the beginning of a line ends what it is not indented for.
+        assert_eq!(line("- x\n\n  ```\n"), Some(4));
+        assert_eq!(line("> ```\n"), Some(2));
+        // An example does not hide what stands behind it.
+        assert_eq!(line(&format!("```\n{marks}```\n")), Some(8));
+        // Nor do rows that the scanner leaves out move anything.
+        let table = format!("| a |\n|---|\n{}\n", "| 1 |\n".repeat(9));
+        assert_eq!(line(&format!("{table}```\n")), None);
+        assert_eq!(line(&format!("{table}x\n")), Some(14));
+    }
+
+    #[test]
+    fn what_would_not_load_is_not_written() {
+        assert!(loads("a\n```\n<<<<<<< a\n=======\n>>>>>>> b\n", "T.md").is_ok());
+        let error = loads("a\n<<<<<<< a\n=======\n>>>>>>> b\n", "T.md").unwrap_err();
+        assert_eq!(error.kind, crate::error::ErrorKind::Usage);
+        assert!(error.message.contains("`T.md:2:1`: lines 2 to 4 are an unresolved"), "{error}");
+        assert!(loads("a\0", "T.md").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::render::{self, Rendered};
+use crate::ledger::source;
 use crate::ledger::tasks::TaskLedger;
 use crate::model::operation::Operation;
 use crate::model::outcome::{OpHeader, Outcome};
@@ -263,6 +264,7 @@ fn attempt(
         return Ok(Changed { data: present(&report), nothing_ready, warnings });
     }
     let path = snapshot.tasks.path().to_owned();
+    loads_again(ctx, &snapshot, &rendered)?;
     let text = rendered.tasks.as_deref().unwrap_or_else(|| snapshot.tasks.grid().text());
     let after = match TaskLedger::parse(text, &path) {
         Err(_) if migrates => TaskLedger::parse_any(text, &path),
@@ -318,6 +320,20 @@ fn attempt(
     drop(snapshot);
     transaction.commit(prepared, &rendered, durability(ctx))?;
     Ok(Changed { data, nothing_ready, warnings })
+}
+
+/// Refuses texts that the next command could not read: marks of a merge in a
+/// detail would stop everybody.
+fn loads_again(ctx: &Context, snapshot: &Snapshot<'_>, rendered: &Rendered) -> Result<()> {
+    if let Some(text) = &rendered.tasks {
+        source::loads(text, snapshot.tasks.path())?;
+    }
+    if let Some(text) = &rendered.approvals {
+        source::loads(text, snapshot.approvals.path())?;
+    }
+    rendered.archives.iter().try_for_each(|(year, text)| {
+        source::loads(text, &ctx.layout.display(&ctx.layout.archive_tasks(*year)))
+    })
 }
 
 /// What a writer sees before it decides.
