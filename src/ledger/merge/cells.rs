@@ -353,8 +353,13 @@ impl<'a> Merging<'_, '_, 'a> {
         self.rows[BASE]?;
         let mut found = None;
         if differ(BASE, OURS) && differ(BASE, THEIRS) && differ(OURS, THEIRS) {
-            for column in columns().filter(|c| self.value(OURS, *c) != self.value(THEIRS, *c)) {
-                taken[column] = Taken::Two;
+            // Whose task it is goes with who works on it: a half with one side's
+            // owner and the other's holder was nobody's.
+            let owner = (0..keys.len()).filter(|c| why == Why::ClaimedTwice && keys[*c] == "owner");
+            for column in columns().chain(owner) {
+                if self.value(OURS, column) != self.value(THEIRS, column) {
+                    taken[column] = Taken::Two;
+                }
             }
             found = Some(why);
         }
@@ -373,7 +378,7 @@ impl<'a> Merging<'_, '_, 'a> {
         for (giver, claimer) in [(OURS, THEIRS), (THEIRS, OURS)] {
             let [was, given, kept] = [BASE, giver, claimer].map(|n| self.value(n, owner));
             let (before, after) = (self.value(BASE, holder), self.value(claimer, holder));
-            let claimed = !after.is_empty() && before != after && was == kept;
+            let claimed = !after.is_empty() && before != after && given != kept;
             let Some(actor) = Actor::parse(after).filter(|_| claimed && given != was) else {
                 continue;
             };

@@ -291,3 +291,28 @@ impl Text {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_of_a_claim_has_the_owner_that_its_side_had() {
+        let head =
+            "| id | title | state | owner | lock | lock_owner |\n|---|---|---|---|---|---|\n";
+        let row = |rest: &str| format!("{head}| 1 | a | {rest} |\n");
+        let claimed = "DOING | WORK@zoe | k | WORK@zoe";
+        // Another claim, and another owner: each half is the row of its side.
+        for other in ["DOING | - | j | WORK@ada", "READY | WORK@ada | - | -"] {
+            let [base, ours, theirs] = ["READY | - | - | -", claimed, other].map(row);
+            for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+                let sides = Sides { base: &base, ours, theirs };
+                let text = merge(Kind::Tasks, &sides, &Labels::default(), 7).text;
+                let (first, second) = (&ours[head.len()..], &theirs[head.len()..]);
+                let marked =
+                    format!("{head}<<<<<<< ours\n{first}=======\n{second}>>>>>>> theirs\n");
+                assert_eq!(text, marked);
+            }
+        }
+    }
+}
