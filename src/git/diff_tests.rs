@@ -8,7 +8,7 @@ const HEAD: &str = "| id | title | state | owner | notes |\n|---|---|---|---|---
 
 fn ledgers(files: &[(&str, &str)]) -> Ledgers {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    Ledgers { files: files.collect(), warnings: Vec::new() }
+    Ledgers { files: files.collect() }
 }
 
 fn tasks(rows: &str) -> (String, String) {

@@ -51,8 +51,6 @@ pub struct Revision {
 pub struct Ledgers {
     /// Their texts.
     pub files: BTreeMap<String, String>,
-    /// What is odd about them and still can be read.
-    pub warnings: Vec<String>,
 }
 
 impl Ledgers {
@@ -77,20 +75,11 @@ impl Ledgers {
         Ok(now)
     }
 
-    /// Two versions between the marks of a merge are compared as what they are,
-    /// lines; anything else that cannot be read ends it.
+    /// What cannot be read ends it: between the marks of a merge nobody knows
+    /// which row counts.
     fn add(&mut self, name: String, bytes: &[u8], at: &str) -> Result<()> {
         let shown = if at.is_empty() { name.clone() } else { format!("{at}:{name}") };
-        let text = match source::text(bytes, &shown) {
-            Ok(text) => text,
-            Err(error) => match std::str::from_utf8(bytes) {
-                Ok(text) if bytes.len() <= source::MAX_BYTES && !text.contains('\0') => {
-                    self.warnings.push(error.to_string());
-                    text
-                }
-                _ => return Err(error),
-            },
-        };
+        let text = source::text(bytes, &shown)?;
         self.files.insert(name, text.to_owned());
         Ok(())
     }
@@ -268,12 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn marks_of_a_merge_are_told_and_bytes_that_are_no_text_end_it() {
+    fn marks_of_a_merge_and_bytes_that_are_no_text_end_it() {
         let mut ledgers = Ledgers::default();
         let torn = b"a\n<<<<<<< x\nb\n=======\nc\n>>>>>>> y\n";
-        ledgers.add("ORCH/STATE/TASKS.md".into(), torn, "v1").unwrap();
-        assert!(ledgers.warnings[0].starts_with("v1:ORCH/STATE/TASKS.md:2:1"), "{ledgers:?}");
-        assert_eq!(ledgers.files.len(), 1);
+        let error = ledgers.add("ORCH/STATE/TASKS.md".into(), torn, "v1").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::LedgerInvalid);
+        assert!(error.to_string().starts_with("v1:ORCH/STATE/TASKS.md:2:1"), "{error}");
+        assert!(ledgers.files.is_empty());
         let error = ledgers.add("x".into(), b"a\0", "").unwrap_err();
         assert_eq!(error.kind, ErrorKind::LedgerInvalid);
         assert!(ledgers.add("x".into(), b"<<<<<<< \n=======\n>>>>>>> \n\xff", "").is_err());

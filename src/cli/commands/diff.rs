@@ -46,11 +46,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: DiffArgs) -> End {
         found.only(&args.ids);
     }
     let mut warnings = ctx.warnings.clone();
-    let told = from.ledgers.warnings.iter().chain(&to.ledgers.warnings).cloned();
     let unclear = found.unclear.iter().map(|(file, id)| {
         format!("{file}: `{id}` stands twice; its rows are compared as lines of text")
     });
-    for warning in told.chain(unclear).collect::<Vec<_>>() {
+    for warning in unclear.collect::<Vec<_>>() {
         cx.ui.warning(&warning);
         warnings.push(warning);
     }
