@@ -9,18 +9,24 @@ use std::ops::Range;
 /// What may follow the id that a heading begins with.
 const BEHIND: [char; 7] = [' ', '\u{3000}', ':', '：', '(', '（', '\t'];
 
-/// A heading's text without its markers.
-fn title<'a>(text: &'a str, heading: &Heading) -> &'a str {
-    let line = &text[heading.span.start..source::line_end(text, heading.span.start)];
-    line.trim_start_matches([' ', '#']).trim_end()
+/// A heading's text without its markers, and where it begins.
+pub fn title<'a>(text: &'a str, heading: &Heading) -> (&'a str, usize) {
+    let end = source::line_end(text, heading.span.start);
+    let title = text[heading.span.start..end].trim_start_matches([' ', '#']);
+    (title.trim_end(), end - title.len())
+}
+
+/// The ids that a heading of this text could begin with, the shortest first.
+pub fn ids(title: &str) -> impl Iterator<Item = &str> {
+    let ends = title.match_indices(BEHIND).map(|(end, _)| end);
+    ends.chain([title.len()]).map(|end| &title[..end])
 }
 
 /// Finds the section of an id: the span of its heading and of its body.
 pub fn find(text: &str, headings: &[Heading], id: &str) -> Option<(Range<usize>, Range<usize>)> {
     let at = headings.iter().position(|h| {
-        title(text, h)
-            .strip_prefix(id)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(BEHIND))
+        let (title, _) = title(text, h);
+        title.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with(BEHIND))
     })?;
     Some(spans(text, headings, at))
 }
@@ -50,10 +56,8 @@ impl<'a> Sections<'a> {
     pub fn new(text: &'a str, headings: &'a [Heading]) -> Self {
         let mut first = HashMap::new();
         for (at, heading) in headings.iter().enumerate() {
-            let title = title(text, heading);
-            let ends = title.match_indices(BEHIND).map(|(end, _)| end);
-            for end in ends.chain([title.len()]) {
-                first.entry(&title[..end]).or_insert(at);
+            for id in ids(title(text, heading).0) {
+                first.entry(id).or_insert(at);
             }
         }
         Self { text, headings, first }
@@ -66,12 +70,9 @@ impl<'a> Sections<'a> {
 }
 
 /// The level that detail sections of this document use, else 3.
-pub fn level(text: &str, headings: &[Heading], ids: impl Iterator<Item = String>) -> u8 {
-    ids.filter_map(|id| find(text, headings, &id))
-        .filter_map(|(span, _)| headings.iter().find(|h| h.span == span))
-        .map(|h| h.level)
-        .next()
-        .unwrap_or(3)
+pub fn level(text: &str, headings: &[Heading], mut ids: impl Iterator<Item = String>) -> u8 {
+    let sections = Sections::new(text, headings);
+    ids.find_map(|id| sections.first.get(id.as_str()).map(|at| headings[*at].level)).unwrap_or(3)
 }
 
 #[cfg(test)]

@@ -258,6 +258,26 @@ fn several_forms_in_one_file_and_what_is_not_taken() {
 }
 
 #[test]
+fn a_heading_in_a_text_is_no_section_of_another_task() {
+    let ws = Workspace::new().init();
+    ws.write("board/1.md", "---\nid: 007\ntitle: Seven\n---\nBody\n# H\n## task-2: from it\n");
+    ws.write("board/2.md", "---\nid: task-2\ntitle: Two\n---\nIts own words\n");
+    let _ = ws.run("migrate board --as CMD@eve").ok();
+    assert!(ws.read(TASKS).contains("\n##### `task-2`: from it\n"), "{}", ws.read(TASKS));
+    let shown = ws.run("show task-2").ok().stdout;
+    assert!(shown.contains("Its own words") && !shown.contains("from it"), "{shown}");
+    let again = ws.run("migrate board --as CMD@eve --json").ok().json();
+    assert_eq!(again["data"]["already"], true);
+    // What stands in our own ledger is not spelt otherwise by itself.
+    let own =
+        "# T\n\n## T-1: a\n- state: DONE\n\n### T-2 next\n\nx\n\n## T-2: b\n- state: DONE\n\ny\n";
+    let ws = in_place(own);
+    let stderr = ws.run("migrate --as CMD@eve").exit(10).stderr;
+    assert!(stderr.contains("ORCH/STATE/TASKS.md:6:1: ") && stderr.contains("`T-2`"), "{stderr}");
+    assert_eq!(ws.read(TASKS), own);
+}
+
+#[test]
 fn what_is_there_already_is_skipped_or_refused() {
     let ws = Workspace::new().init();
     ws.write("a.md", "- [ ] Q-1 One\n  - detail\n- [ ] Q-2 Two\n");

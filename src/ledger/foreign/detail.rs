@@ -8,6 +8,7 @@ use crate::ledger::document::Kind;
 use crate::ledger::foreign::{Field, Form, Item, Value};
 use crate::ledger::scan;
 use crate::ledger::schema;
+use crate::ledger::section;
 use crate::ledger::source;
 use crate::ledger::table::Grid;
 use std::fmt::Write as _;
@@ -81,11 +82,13 @@ fn dedented(text: &str) -> String {
     cut.collect::<Vec<_>>().join("\n")
 }
 
-/// A text made fit for a section of this level: its headings are deeper. Where
-/// that cannot be, it comes in a fence, and the second value says so.
-pub fn fit(text: &str, level: u8) -> (String, bool) {
+/// A text made fit for a section of this level: its headings are deeper, and one
+/// that begins with the id of another row (`is_other`) has that in backticks, or
+/// it would be the section of that row. Where that cannot be, the text comes in a
+/// fence, and the second value says so.
+pub fn fit(text: &str, level: u8, is_other: &dyn Fn(&str) -> bool) -> (String, bool) {
     let text = text.replace("\r\n", "\n");
-    let text = deeper(&text, level);
+    let text = quoted(&deeper(&text, level), is_other);
     if stays(&text) { (text, false) } else { (fenced(&text, "text"), true) }
 }
 
@@ -102,6 +105,21 @@ fn stays(text: &str) -> bool {
         !grid.tables.is_empty()
     };
     ends && !is_ledger(Kind::Tasks) && !is_ledger(Kind::Approvals)
+}
+
+/// The longest id that a heading begins with goes into backticks.
+fn quoted(text: &str, is_other: &dyn Fn(&str) -> bool) -> String {
+    let (mut out, mut at) = (String::with_capacity(text.len() + 16), 0);
+    for heading in scan::blocks(text).headings {
+        let (title, from) = section::title(text, &heading);
+        if let Some(id) = section::ids(title).filter(|id| is_other(id)).last() {
+            out.push_str(&text[at..from]);
+            out.push_str(&format!("`{id}`"));
+            at = from + id.len();
+        }
+    }
+    out.push_str(&text[at..]);
+    out
 }
 
 /// Every heading moved below a level, their order kept as far as six levels do.
@@ -147,22 +165,31 @@ mod tests {
 
     #[test]
     fn headings_go_below_the_section() {
-        let (text, fence) = fit("## Plan\n\nx\n\n### Step\n\nName\n====\n", 3);
+        let (text, fence) = fit("## Plan\n\nx\n\n### Step\n\nName\n====\n", 3, &|_| false);
         assert_eq!(text, "##### Plan\n\nx\n\n###### Step\n\n#### Name\n");
         assert!(!fence);
-        assert_eq!(fit("#### deep\n", 3), ("#### deep\n".to_owned(), false));
+        assert_eq!(fit("#### deep\n", 3, &|_| false), ("#### deep\n".to_owned(), false));
+    }
+
+    #[test]
+    fn a_heading_is_no_section_of_another_row() {
+        let ids = |id: &str| matches!(id, "T-1" | "T-1 b");
+        let text = "#### T-1: x\n\n#### T-10 y\n\n#### T-1 b\n\n#### see T-1\n";
+        let (text, fence) = fit(text, 3, &ids);
+        assert_eq!(text, "#### `T-1`: x\n\n#### T-10 y\n\n#### `T-1 b`\n\n#### see T-1\n");
+        assert!(!fence);
     }
 
     #[test]
     fn what_would_swallow_the_next_section_is_fenced() {
         for open in ["```\nnever closed\n", "<!-- never closed\n", "<pre>\nnever closed\n"] {
-            let (text, fence) = fit(open, 3);
+            let (text, fence) = fit(open, 3, &|_| false);
             assert!(fence && stays(&text), "{text}");
         }
         let ledger = "| id | title | state | owner |\n|---|---|---|---|\n| 1 | x | PLAN | - |\n";
-        let (text, fence) = fit(ledger, 3);
+        let (text, fence) = fit(ledger, 3, &|_| false);
         assert!(fence && stays(&text) && text.contains(ledger.trim_end()), "{text}");
-        assert_eq!(fit("a `b` c\n", 3), ("a `b` c\n".to_owned(), false));
+        assert_eq!(fit("a `b` c\n", 3, &|_| false), ("a `b` c\n".to_owned(), false));
     }
 
     #[test]

@@ -234,11 +234,10 @@ impl Taken {
         use crate::ledger::document::Document;
         let document = Document::parse(kind, text);
         let grid = document.grid();
+        let sections = crate::ledger::section::Sections::new(text, &grid.headings);
         for row in &grid.rows {
             let id = document.id(row);
-            if let Some((heading, body)) =
-                crate::ledger::section::find(text, &grid.headings, &id).filter(|_| !id.is_empty())
-            {
+            if let Some((heading, body)) = sections.of(&id).filter(|_| !id.is_empty()) {
                 self.add(heading.start..body.end);
             }
         }

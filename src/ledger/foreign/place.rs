@@ -249,10 +249,11 @@ pub fn add_details(kind: Kind, text: &str, details: &[NewDetail]) -> Result<Stri
     let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut edits = Edits::new();
     let mut tail = String::new();
+    let sections = section::Sections::new(text, &parsed.headings);
     for NewDetail { id, title, text: detail } in details {
         let detail = detail.replace("\r\n", "\n");
         let detail = detail.trim_matches('\n').replace('\n', ending);
-        if let Some((_, body)) = section::find(text, &parsed.headings, id) {
+        if let Some((_, body)) = sections.of(id) {
             let there = text[body.clone()].trim_end();
             let at = body.start + there.len();
             let gap = if there.is_empty() { ending.to_owned() } else { ending.repeat(2) };

@@ -52,8 +52,9 @@ pub(super) fn read(
     }
     if ask.own.is_none() {
         // The sections of rows come along with them.
+        let sections = section::Sections::new(text, &outline.headings);
         for item in found.items.iter_mut().filter(|item| item.form == Form::Table) {
-            if let Some((heading, body)) = section::find(text, &outline.headings, &item.id) {
+            if let Some((heading, body)) = sections.of(&item.id) {
                 taken.add(heading.start..body.end);
                 item.body = body;
             }

@@ -9,7 +9,7 @@ use crate::ledger::change::RowChangeKind;
 use crate::ledger::compare;
 use crate::ledger::document::{Document, Kind};
 use crate::ledger::foreign::{Form, detail, place};
-use crate::ledger::section;
+use crate::ledger::section::Sections;
 use crate::ledger::table::trim;
 use crate::ledger::tasks::shell_word;
 use crate::model::value;
@@ -17,7 +17,8 @@ use crate::services::migrate::Asked;
 use crate::services::migrate::inputs::{Input, Origin};
 use crate::services::migrate::map::Row;
 use crate::services::migrate::plan::Plan;
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// Leaves out rows that are there with the same values; one that is there with
 /// others may not come.
@@ -38,6 +39,8 @@ pub(super) fn may_come(
     let document = Document::view(kind, grid);
     let there = document.by_id();
     let level = place::level(kind, grid.text());
+    let sections = Sections::new(grid.text(), &grid.headings);
+    let others = ids_of(&there, rows);
     let refused = |row: &Row, why: String| {
         let show = match kind {
             Kind::Tasks => format!("orch show {}", shell_word(&row.id)),
@@ -70,7 +73,7 @@ pub(super) fn may_come(
                 row,
                 format!("is in `{path}`, line {line}, already, with the {name} `{cell}` instead of `{value}`"),
             ));
-        } else if !has_detail(grid.text(), &document, row, level) {
+        } else if !has_detail(grid.text(), &sections, row, level, &others) {
             error = Some(refused(
                 row,
                 format!("is in `{path}`, line {line}, already, without the text that it has here"),
@@ -95,13 +98,29 @@ pub(super) fn may_come(
     Ok(())
 }
 
-fn has_detail(text: &str, document: &Document<'_>, row: &Row, level: u8) -> bool {
+/// Every id that is a row's, there or coming.
+fn ids_of(there: &HashMap<Cow<'_, str>, Option<usize>>, rows: &[Row]) -> HashSet<String> {
+    let coming = rows.iter().map(|row| row.id.clone());
+    there.keys().map(|id| id.clone().into_owned()).chain(coming).collect()
+}
+
+fn has_detail(
+    text: &str,
+    sections: &Sections<'_>,
+    row: &Row,
+    level: u8,
+    ids: &HashSet<String>,
+) -> bool {
     if row.detail.is_empty() {
         return true;
     }
-    let (wanted, _) = detail::fit(&row.detail, level);
-    let body = section::find(text, &document.grid().headings, &row.id).map(|(_, body)| body);
-    body.is_some_and(|body| text[body].replace("\r\n", "\n").contains(wanted.trim()))
+    let Some((_, body)) = sections.of(&row.id) else { return false };
+    let body = text[body].replace("\r\n", "\n");
+    let has = |is_other: &dyn Fn(&str) -> bool| {
+        body.contains(detail::fit(&row.detail, level, is_other).0.trim())
+    };
+    // A row that came later was no other one then.
+    has(&|id| id != row.id && ids.contains(id)) || has(&|_| false)
 }
 
 /// A decision that comes from elsewhere must not open a gate here: who made it,
@@ -172,6 +191,8 @@ pub(super) fn verify(asked: Asked<'_>, kind: Kind, new: Option<&str>, rows: &[Ro
     }
     let there = after.by_id();
     let level = place::level(kind, new);
+    let sections = Sections::new(new, &after.grid().headings);
+    let ids = ids_of(&there, rows);
     for row in rows {
         let id = &row.id;
         let Some(Some(at)) = there.get(id.as_str()).copied() else {
@@ -194,7 +215,7 @@ pub(super) fn verify(asked: Asked<'_>, kind: Kind, new: Option<&str>, rows: &[Ro
                 return wrong(format!("the word {key} of `{id}` is not `{word}`"));
             }
         }
-        if !(has_detail(new, &after, row, level) || stays_in_place(new, &after, row)) {
+        if !(has_detail(new, &sections, row, level, &ids) || stays_in_place(new, &sections, row)) {
             return wrong(format!("the detail section of `{id}` would not be found"));
         }
     }
@@ -202,7 +223,7 @@ pub(super) fn verify(asked: Asked<'_>, kind: Kind, new: Option<&str>, rows: &[Ro
 }
 
 /// A section that was turned in place keeps its lines as they were.
-fn stays_in_place(new: &str, after: &Document<'_>, row: &Row) -> bool {
-    let body = section::find(new, &after.grid().headings, &row.id).map(|(_, body)| body);
+fn stays_in_place(new: &str, sections: &Sections<'_>, row: &Row) -> bool {
+    let body = sections.of(&row.id).map(|(_, body)| body);
     row.form == Form::Headings && body.is_some_and(|body| new[body].contains(&row.detail))
 }

@@ -4,10 +4,12 @@
 //! says now; everything else stays byte for byte.
 
 use crate::error::{Error, Result};
-use crate::ledger::document::Kind;
+use crate::ledger::document::{Document, Kind};
 use crate::ledger::edit::Edits;
 use crate::ledger::foreign::place::{self, NewDetail, NewRow};
 use crate::ledger::foreign::{Form, detail};
+use crate::ledger::scan;
+use crate::ledger::section::Sections;
 use crate::ledger::source;
 use crate::ledger::table::Grid;
 use crate::services::migrate::Asked;
@@ -44,6 +46,7 @@ pub(super) fn write(
         return Ok(None);
     }
     let in_place: Vec<&Row> = rows.iter().filter(|row| own == Some(row.source)).collect();
+    first_of_its_name(text, path, &in_place)?;
     let gone = gone(text, &in_place);
     if !has_table && !rows.is_empty() {
         if kind == Kind::Tasks && in_place.is_empty() {
@@ -60,12 +63,16 @@ pub(super) fn write(
         rows.iter().map(|row| NewRow { id: row.id.clone(), cells: row.cells.clone() }).collect();
     let text = place::add_rows(kind, &text, path, &new)?;
     let level = place::level(kind, &text);
+    let grid = place::grid(kind, &text);
+    let document = Document::view(kind, &grid);
+    let ids = document.by_id();
     let mut details = Vec::new();
     for row in rows.iter().filter(|row| !row.detail.is_empty()) {
         if own == Some(row.source) && row.form == Form::Headings {
             continue;
         }
-        let (text, fenced) = detail::fit(&row.detail, level);
+        let (text, fenced) =
+            detail::fit(&row.detail, level, &|id| id != row.id && ids.contains_key(id));
         if fenced {
             plan.fenced.push(row.id.clone());
         }
@@ -73,6 +80,28 @@ pub(super) fn write(
         details.push(NewDetail { id: row.id.clone(), title, text });
     }
     place::add_details(kind, &text, &details).map(Some)
+}
+
+/// A section in place is found by its id, so no heading above it may begin with
+/// that; which of the two is to be spelt otherwise, only a person can say.
+fn first_of_its_name(text: &str, path: &str, in_place: &[&Row]) -> Result<()> {
+    let headings = scan::blocks(text).headings;
+    let sections = Sections::new(text, &headings);
+    for row in in_place {
+        let stays = row.form == Form::Headings && !row.detail.is_empty();
+        let Some((first, _)) = sections.of(&row.id).filter(|_| stays) else { continue };
+        if first.start < row.span.start {
+            let (line, column) = source::position(text, first.start);
+            return Err(Error::invalid(format!(
+                "the heading begins with `{}` and would be taken for the section of that task, \
+                 which is in line {}; begin it with another word",
+                row.id, row.line
+            ))
+            .at(path, line, column)
+            .hint("orch migrate --help"));
+        }
+    }
+    Ok(())
 }
 
 /// A table where the first task stands, else at the end.
