@@ -293,6 +293,31 @@ fn what_cannot_be_read_changes_nothing() {
 }
 
 #[test]
+fn new_ids_are_such_as_a_shell_and_a_path_take() {
+    let ws = Workspace::new().task("T-1", "x");
+    let line = words_of(&["import", "-", "--from", "csv"]);
+    let before = ws.read(TASKS);
+    for id in [
+        "-rf", ".h", "..", "x/../y", "a;b", "$(id)", "`id`", "[x]", "a\\b", "a&b", "~", "a'b", "#1",
+    ] {
+        let ran = ws.run_words(&line, format!("title,id\nx,{id}\n").as_bytes()).exit(2);
+        let begins = format!("error: stdin:2:3: `{id}` cannot be an id: ");
+        assert!(ran.stderr.starts_with(&begins), "{}", ran.stderr);
+        assert_eq!(ws.read(TASKS), before);
+    }
+    for id in ["日本-1", "006-P∞", "祭.03", "a_b"] {
+        let ran = ws.run_words(&line, format!("title,id\nx,{id}\n").as_bytes()).ok();
+        assert_eq!(ran.stdout, format!("{id} PLAN x\n"));
+    }
+    // A row that is there may have any.
+    let ws = Workspace::new()
+        .ledger(&format!("{HEADER}| a/b | x | PLAN | - | - | - | - | - | - | - | - |\n"));
+    let line = words_of(&["import", "-", "--from", "csv", "--existing", "update"]);
+    let ran = ws.run_words(&line, b"id,title,due\na/b,x,2026-01-02\n").ok();
+    assert_eq!(ran.stdout, "a/b PLAN x\n");
+}
+
+#[test]
 fn done_needs_what_done_needs() {
     let ws = Workspace::new().task("T-1", "x").settings("approvals: {required: [\"deploy-*\"]}\n");
     let line = words_of(&["import", "-", "--from", "csv", "--as", "CMD@eve"]);

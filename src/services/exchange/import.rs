@@ -296,7 +296,6 @@ impl Reader<'_> {
                 places.push(None);
                 continue;
             }
-            self.check_id(line, &id)?;
             if let Some(first) = given.insert(id.clone(), line.at) {
                 let first = self.source.line(first);
                 let message =
@@ -310,6 +309,7 @@ impl Reader<'_> {
                 gone.push(id);
                 Place::LeftOut
             } else {
+                self.check_id(line, &id)?;
                 Place::New(id)
             };
             places.push(Some(place));
@@ -346,18 +346,27 @@ impl Reader<'_> {
         Ok(former)
     }
 
-    /// An id that others chose may be of any spelling that rows can name each other by.
+    /// An id that others chose is spelled as one of ours, but that letters and signs
+    /// beyond ASCII are kept: a shell, a path and a cell that names ids take it as it is.
     fn check_id(&self, line: &Line<'_>, id: &str) -> Result<()> {
         const LONGEST: usize = 64;
-        let bad =
-            id.chars().find(|c| c.is_whitespace() || matches!(c, '|' | '+' | ',' | '<' | '>'));
-        let why = match bad {
+        let taken = |c: char| match c {
+            '.' | '_' | '-' => true,
+            c if c.is_ascii() => c.is_ascii_alphanumeric(),
+            c => !c.is_whitespace(),
+        };
+        let why = match id.chars().find(|c| !taken(*c)) {
             Some(bad) => format!("it holds `{bad}`"),
+            None if id.starts_with(['.', '_', '-']) => {
+                format!("it begins with `{}`", &id[..1])
+            }
             None if id.chars().count() > LONGEST => format!("it is longer than {LONGEST}"),
             None => return Ok(()),
         };
         let at = line.cell(Known::Id).map_or(line.at, |cell| cell.at);
-        Err(self.source.error(at, format!("`{id}` cannot be an id: {why}")))
+        let message =
+            format!("`{id}` cannot be an id: {why}; with `--map id=` every row gets a new id");
+        Err(self.source.error(at, message))
     }
 
     /// A new row.
