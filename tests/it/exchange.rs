@@ -318,6 +318,19 @@ fn new_ids_are_such_as_a_shell_and_a_path_take() {
 }
 
 #[test]
+fn a_header_that_was_disarmed_comes_back() {
+    let header = HEADER.replace("| bed |", "| =bed |");
+    let row = "| T-1 | x | PLAN | - | - | - | - | - | - | a | @x |\n";
+    let from = Workspace::new().ledger(&format!("{header}{row}"));
+    let exported = from.run("export csv").ok().stdout;
+    assert!(exported.contains(",'=bed") && exported.contains(",'@x"), "{exported}");
+    let to = Workspace::new().ledger(&header);
+    let ran = to.run_words(&words_of(&["import", "-", "--from", "csv"]), exported.as_bytes()).ok();
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    assert_eq!(tasks(&to), tasks(&from));
+}
+
+#[test]
 fn done_needs_what_done_needs() {
     let ws = Workspace::new().task("T-1", "x").settings("approvals: {required: [\"deploy-*\"]}\n");
     let line = words_of(&["import", "-", "--from", "csv", "--as", "CMD@eve"]);

@@ -62,7 +62,7 @@ pub fn read(source: &Source) -> Result<Sheet> {
     };
     let mut names = Vec::with_capacity(header.len());
     for (at, text) in &header {
-        let text = text.trim();
+        let text = unguarded(text.trim());
         let is_taken = sheet.names.iter().any(|name| schema::same(&name.text, text));
         let name = sheet.name(text, false);
         if !text.is_empty() && is_taken {
