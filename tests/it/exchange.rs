@@ -331,6 +331,28 @@ fn a_header_that_was_disarmed_comes_back() {
 }
 
 #[test]
+fn an_import_that_was_undone_can_be_done_again() {
+    let ws = Workspace::new().task("T-1", "x");
+    let import = |words: &[&str]| {
+        let line = [&["import", "-", "--from", "csv"], words].concat();
+        ws.run_words(&words_of(&line), b"title,id\nfirst,T-4\nwrong,T-5\n")
+    };
+    let _ = import(&[]).ok();
+    let whole = ws.read(TASKS);
+    let ran = import(&[]).exit(4);
+    assert!(ran.stderr.starts_with("error: stdin:2:7: `T-4`, `T-5` are in"), "{}", ran.stderr);
+    let _ = ws.run("undo").ok();
+    let ran = import(&[]).exit(4);
+    assert!(ran.stderr.starts_with("error: stdin:2:7: the ids were given"), "{}", ran.stderr);
+    // Both ways that it names.
+    assert!(ran.stderr.contains("`orch redo`") && ran.stderr.contains("`--map id=`"));
+    let _ = ws.run("redo").ok();
+    assert_eq!(ws.read(TASKS), whole);
+    let _ = ws.run("undo").ok();
+    assert_eq!(import(&["--map", "id="]).ok().stdout, "T-6 PLAN first\nT-7 PLAN wrong\n");
+}
+
+#[test]
 fn done_needs_what_done_needs() {
     let ws = Workspace::new().task("T-1", "x").settings("approvals: {required: [\"deploy-*\"]}\n");
     let line = words_of(&["import", "-", "--from", "csv", "--as", "CMD@eve"]);

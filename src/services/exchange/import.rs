@@ -296,7 +296,8 @@ impl Reader<'_> {
                 places.push(None);
                 continue;
             }
-            if let Some(first) = given.insert(id.clone(), line.at) {
+            let at = line.cell(Known::Id).map_or(line.at, |cell| cell.at);
+            if let Some(first) = given.insert(id.clone(), at) {
                 let first = self.source.line(first);
                 let message =
                     format!("the id `{id}` stands twice in this file; first in line {first}");
@@ -317,7 +318,9 @@ impl Reader<'_> {
         if existing == Existing::Skip {
             (self.tally.skipped, self.tally.former) = (there, gone);
         } else {
-            refuse(existing, &there, &gone)?;
+            let at = |ids: &[String]| ids.first().and_then(|id| given.get(id)).copied();
+            refuse(existing, &there, &gone)
+                .map_err(|(ids, error)| self.source.locate(at(ids).unwrap_or_default(), error))?;
         }
         let mut rows: Vec<String> = tasks.rows().map(|row| tasks.id(row).into_owned()).collect();
         rows.extend(lines.iter().filter_map(|line| line.cell(Known::Id)).map(plain));
@@ -514,23 +517,30 @@ impl Reader<'_> {
     }
 }
 
-/// Says which ids stand in the way.
-fn refuse(existing: Existing, there: &[String], gone: &[String]) -> Result<()> {
+/// Says which ids stand in the way: those, and why.
+fn refuse<'i>(
+    existing: Existing,
+    there: &'i [String],
+    gone: &'i [String],
+) -> Result<(), (&'i [String], Error)> {
     if existing == Existing::Fail && !there.is_empty() {
         let verb = if there.len() == 1 { "is" } else { "are" };
-        return Err(Error::not_allowed(format!(
+        let error = Error::not_allowed(format!(
             "{} {verb} in the ledger already; `--existing skip` leaves such rows as they are, \
              `--existing update` sets what differs",
             named(there)
-        )));
+        ));
+        return Err((there, error));
     }
     if !gone.is_empty() {
         let verb = if gone.len() == 1 { "the id was" } else { "the ids were" };
-        return Err(Error::not_allowed(format!(
-            "{verb} given before, and no id is given twice: {}; `--existing skip` leaves such \
-             rows out",
+        let error = Error::not_allowed(format!(
+            "{verb} given before, and no id is given twice: {}; an import that was undone comes \
+             back by `orch redo`; `--map id=` gives every row a new id, `--existing skip` leaves \
+             such rows out",
             named(gone)
-        )));
+        ));
+        return Err((gone, error));
     }
     Ok(())
 }
