@@ -353,6 +353,29 @@ fn an_import_that_was_undone_can_be_done_again() {
 }
 
 #[test]
+fn an_empty_cell_clears_and_says_so() {
+    let row = "| T-1 | x | READY | WORK@ada | - | - | - | - | - | priority=HIGH | - |\n";
+    let ws = Workspace::new().ledger(&format!("{HEADER}{row}\n### T-1 x\n\ntext\n"));
+    let line = ["import", "-", "--from", "csv", "--existing", "update", "--as", "CMD@eve"];
+    let import = |text: &str| ws.run_words(&words_of(&line), text.as_bytes());
+    let before = ws.read(TASKS);
+    let ran = import("id,owner,title\nT-1,,\n").exit(2);
+    assert!(ran.stderr.starts_with("error: stdin:2:6: the title is empty"), "{}", ran.stderr);
+    // A column that is missing, and a state, leave what is there.
+    let ran = import("id,title,state\nT-1,x,\n").ok();
+    assert!(ran.stderr.contains("nothing changed"), "{}", ran.stderr);
+    assert_eq!(ws.read(TASKS), before);
+    let ran = import("id,title,owner,notes,detail\nT-1,x,,,\n").ok();
+    assert!(ran.stderr.contains("warning: notes cleared, as the cell is empty: `T-1`\n"));
+    assert!(ran.stderr.contains("warning: detail removed, as the cell is empty: `T-1`\n"));
+    let task = &tasks(&ws)[0];
+    assert_eq!((&task["owner"], &task["notes"]), (&Value::Null, &Value::Null));
+    assert!(!ws.read(TASKS).contains("text"));
+    let ran = import("id,title,owner,notes,detail\nT-1,x,,,\n").ok();
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+}
+
+#[test]
 fn done_needs_what_done_needs() {
     let ws = Workspace::new().task("T-1", "x").settings("approvals: {required: [\"deploy-*\"]}\n");
     let line = words_of(&["import", "-", "--from", "csv", "--as", "CMD@eve"]);

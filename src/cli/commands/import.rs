@@ -35,7 +35,8 @@ pub enum ExistingArg {
     Fail,
     /// Leave the row out
     Skip,
-    /// Set what differs, by the rules of `set`
+    /// Set what differs, by the rules of `set`: an empty cell clears (but a state
+    /// stays, and a title must stand), a column that is missing changes nothing
     Update,
 }
 

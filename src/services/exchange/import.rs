@@ -161,6 +161,10 @@ pub(super) struct Tally {
     pub(super) unclaimed: Vec<String>,
     /// Names without a column, and in how many rows they went to the notes.
     pub(super) others: HashMap<String, usize>,
+    /// Rows whose empty cell took the notes away.
+    pub(super) no_notes: Vec<String>,
+    /// The same of detail sections.
+    pub(super) no_detail: Vec<String>,
     skipped: Vec<String>,
     former: Vec<String>,
 }
@@ -196,6 +200,8 @@ impl Tally {
         tell(&self.unclaimed, &|ids| {
             format!("in DOING in the file, which takes a claim, and left in their state: {ids}")
         });
+        tell(&self.no_notes, &|ids| format!("notes cleared, as the cell is empty: {ids}"));
+        tell(&self.no_detail, &|ids| format!("detail removed, as the cell is empty: {ids}"));
         let mut others: Vec<_> = self.others.into_iter().collect();
         others.sort();
         for (name, rows) in others {

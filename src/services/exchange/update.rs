@@ -2,7 +2,8 @@
 //!
 //! Here: what differs. Not here: who may set it (`services::set`). Only what the file
 //! speaks of is compared; an empty cell speaks of it, a column that is missing does
-//! not. Lock cells are never set.
+//! not: an empty cell clears, but that a title must stand and a state stays. Lock cells
+//! are never set.
 
 use super::export::plain_detail as section_text;
 use super::fields::{Known, Line};
@@ -54,6 +55,9 @@ pub(super) fn update(
     // asked with the rest.
     let title = task.title.as_deref().unwrap_or_default().replace("<br>", " ");
     if let Some(text) = &detail {
+        if text.is_empty() {
+            reader.tally.no_detail.push(id.to_owned());
+        }
         fields.push(("detail".to_owned(), text.clone()));
     }
     let request =
@@ -88,7 +92,13 @@ fn differing(
         (Known::Artifact, task.artifact.as_deref()),
     ] {
         if let Some(cell) = line.cell(known) {
-            push(known.name(), there, plain(cell));
+            let new = plain(cell);
+            if known == Known::Title && new.is_empty() {
+                return Err(reader
+                    .source
+                    .error(cell.at, "the title is empty, and a task needs one"));
+            }
+            push(known.name(), there, new);
         }
     }
     for (name, cell) in &line.columns {
@@ -110,6 +120,10 @@ fn differing(
             Some(_) => push(known.name(), Some(&there), new),
             None => notes = with_word(&notes, known.name(), &new, &there),
         }
+    }
+    let is_emptied = line.cell(Known::Notes).is_some_and(|cell| plain(cell).is_empty());
+    if is_emptied && notes != there {
+        reader.tally.no_notes.push(task.id.clone().into_owned());
     }
     push("notes", Some(there), notes);
     if let Some(cell) = line.cell(Known::State)
