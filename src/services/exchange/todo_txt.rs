@@ -16,6 +16,9 @@ use crate::model::task_state::State;
 use crate::model::time::parse_date;
 use crate::model::value::Priority;
 
+/// How many letters are named where there may be thousands.
+const NAMED: usize = 5;
+
 /// Whether a line that begins so begins with a mark, backslashes in front or not.
 fn is_mark(text: &str) -> bool {
     let text = text.trim_start_matches('\\');
@@ -76,7 +79,7 @@ pub fn write(card: &Card<'_>, to: &mut String) {
 /// Reads a file; blank lines are passed over.
 pub fn read(source: &Source) -> Sheet {
     let mut sheet = Sheet::default();
-    let mut lowered = 0;
+    let mut lowered = Vec::new();
     for (at, line) in source.lines() {
         if line.trim().is_empty() {
             continue;
@@ -86,8 +89,18 @@ pub fn read(source: &Source) -> Sheet {
         line.read(&mut sheet, &mut lowered);
         sheet.rows.push(line.row);
     }
-    if lowered > 0 {
-        sheet.notices.push(format!("{lowered} priorities beyond (D) became LOW"));
+    let first: Vec<String> = lowered
+        .iter()
+        .take(NAMED)
+        .map(|(letter, at)| format!("({letter}) in line {}", source.line(*at)))
+        .collect();
+    if !first.is_empty() {
+        let more = match lowered.len() - first.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let first = first.join(", ");
+        sheet.notices.push(format!("priorities beyond (D) became LOW: {first}{more}"));
     }
     sheet
 }
@@ -99,7 +112,7 @@ struct Line<'l> {
 }
 
 impl<'l> Line<'l> {
-    fn read(&mut self, sheet: &mut Sheet, lowered: &mut usize) {
+    fn read(&mut self, sheet: &mut Sheet, lowered: &mut Vec<(char, usize)>) {
         let at = self.at;
         let done = self.take(|word| (word == "x").then_some(())).is_some();
         let mark = self.take(letter);
@@ -123,9 +136,11 @@ impl<'l> Line<'l> {
             let word_at = self.at + offset;
             let mut letters = value.chars();
             match (*key, letters.next(), letters.next()) {
-                ("pri", Some(letter @ 'A'..='Z'), None) => {
-                    priority = priority.or(Some((letter, word_at)));
+                ("pri", Some(letter @ 'A'..='Z'), None) if mark.is_none() => {
+                    priority = Some((letter, word_at));
                 }
+                // Of two priorities the mark counts; the other is kept as a word.
+                ("pri", Some(letter), None) if mark == Some(letter) => {}
                 ("pri", ..) => self.cell(sheet, "pri", value, word_at),
                 (key, ..) => {
                     has_state = has_state || key == "state";
@@ -137,9 +152,16 @@ impl<'l> Line<'l> {
             self.cell(sheet, "state", State::Done.as_str(), at);
         }
         if let Some((letter, at)) = priority {
-            *lowered += usize::from(letter > 'D');
-            if split.words.iter().all(|(key, ..)| *key != "priority") {
-                self.cell(sheet, "priority", priority_of(letter).as_str(), at);
+            let here = priority_of(letter).as_str();
+            match split.words.iter().find(|(key, ..)| *key == "priority") {
+                Some((_, word, _)) if word.eq_ignore_ascii_case(here) => {}
+                Some(_) => self.cell(sheet, "pri", &letter.to_string(), at),
+                None => {
+                    if letter > 'D' {
+                        lowered.push((letter, at));
+                    }
+                    self.cell(sheet, "priority", here, at);
+                }
             }
         }
     }
@@ -181,6 +203,22 @@ mod tests {
              priority=HIGH"
         );
         assert_eq!(cells("x Dig state:DROP"), "title=Dig | state=DROP");
+    }
+
+    #[test]
+    fn no_priority_is_dropped() {
+        assert_eq!(cells("(A) call pri:B"), "title=call | pri=B | priority=CRITICAL");
+        assert_eq!(cells("(A) call pri:A"), "title=call | priority=CRITICAL");
+        assert_eq!(cells("x call pri:high"), "title=call | pri=high | state=DONE");
+        assert_eq!(cells("(A) call priority:LOW"), "title=call | priority=LOW | pri=A");
+        assert_eq!(cells("(A) call priority:critical"), "title=call | priority=critical");
+        let text = "(D) a\n(E) b\n(Z) c\n(F) d\n(F) e\n(F) f\nx g pri:M\n";
+        let sheet = read(&Source::new("todo.txt", text.as_bytes().to_vec()).unwrap());
+        assert_eq!(
+            sheet.notices,
+            ["priorities beyond (D) became LOW: (E) in line 2, (Z) in line 3, (F) in line 4, (F) \
+              in line 5, (F) in line 6 and 1 more"]
+        );
     }
 
     #[test]
