@@ -21,6 +21,8 @@ pub(super) fn verify(
             "the value cannot stand in this ledger: {what}; nothing was changed"
         )))
     };
+    // Whoever asked for many is told which one it is.
+    let of = |id: &str, what: &str| wrong(what).map_err(|error: Error| error.about(id));
     let new = after.grid().text();
     let moved: isize = operations
         .iter()
@@ -48,12 +50,12 @@ pub(super) fn verify(
             Ok(row) => row,
             // It is there, but its id is no longer in the cell of the id.
             Err(error) if error.kind == ErrorKind::NotFound => {
-                return wrong("its row would be read otherwise");
+                return of(id, "its row would be read otherwise");
             }
             Err(error) => return Err(error),
         };
         if !after.grid().cross_check(after.row(row)) {
-            return wrong("Markdown would split its row otherwise");
+            return of(id, "Markdown would split its row otherwise");
         }
     }
     let has_detail = operations.iter().any(|o| matches!(o, Operation::SetDetail { .. }));
@@ -69,7 +71,7 @@ pub(super) fn verify(
                 if body.as_deref().map(|b| b.trim_matches('\n'))
                     != Some(text.replace("\r\n", "\n").trim_matches('\n'))
                 {
-                    return wrong("a heading in it would end its section");
+                    return of(id, "a heading in it would end its section");
                 }
                 continue;
             }
@@ -87,7 +89,7 @@ pub(super) fn verify(
             let there = after.grid().trimmed(after.row(row), column);
             let there = (!is_empty_value(there)).then(|| there.to_owned());
             if there != encoded(change)? {
-                return wrong("it does not read back as it was given");
+                return of(id, "it does not read back as it was given");
             }
         }
     }

@@ -376,6 +376,20 @@ fn an_empty_cell_clears_and_says_so() {
 }
 
 #[test]
+fn what_the_ledger_cannot_hold_has_its_place() {
+    let ws = Workspace::new().task("T-1", "x");
+    let before = ws.read(TASKS);
+    let line = words_of(&["import", "-", "--from", "csv"]);
+    for id in ["J-1", ""] {
+        let text = format!("title,id,detail\nfirst,,\nok,{id},\"# H\n\n## T-1: x\nfoo\"\nz,,\n");
+        let ran = ws.run_words(&line, text.as_bytes()).exit(2);
+        let begins = "error: stdin:3:1: the value cannot stand in this ledger: a heading";
+        assert!(ran.stderr.starts_with(begins), "{}", ran.stderr);
+        assert_eq!(ws.read(TASKS), before);
+    }
+}
+
+#[test]
 fn done_needs_what_done_needs() {
     let ws = Workspace::new().task("T-1", "x").settings("approvals: {required: [\"deploy-*\"]}\n");
     let line = words_of(&["import", "-", "--from", "csv", "--as", "CMD@eve"]);

@@ -10,6 +10,7 @@ use crate::services::exchange::{self, Format};
 use crate::store::entry::sha256_hex;
 use crate::sys::FileKind;
 use clap::{Args, ValueEnum};
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -76,11 +77,12 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ImportArgs) -> End {
     let Some(sheet) = exchange::read(format, &source) else {
         return Err(written_only());
     };
-    let request = Request { sheet: sheet?, source, map, existing };
+    let request = Request { sheet: sheet?, source, map, existing, places: RefCell::default() };
     let verb = Verb { command: "import", kind: "task.import" };
     cx.change(&verb, args.change, &asked_for, &|asked| {
         import::import(asked.ctx, asked.snapshot, asked.who, &request, asked.note, asked.now)
     })
+    .map_err(|error| request.locate(error))
 }
 
 fn written_only() -> Error {

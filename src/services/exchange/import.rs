@@ -30,6 +30,7 @@ use crate::services::gates;
 use crate::services::ids::{self, Given};
 use crate::services::tasks::{check_due, check_owner, check_priority};
 use crate::store::snapshot::Snapshot;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// What becomes of a row whose id is in the ledger.
@@ -54,6 +55,19 @@ pub struct Request {
     pub map: Vec<Mapping>,
     /// `--existing`
     pub existing: Existing,
+    /// Where the row of each task stands, once that is decided.
+    pub places: RefCell<HashMap<String, usize>>,
+}
+
+impl Request {
+    /// What only the finished text showed to be wrong, with the place of its row.
+    pub fn locate(&self, error: Error) -> Error {
+        let subject = error.aside.as_ref().and_then(|aside| aside.subject.as_ref());
+        match subject.and_then(|id| self.places.borrow().get(id).copied()) {
+            Some(at) => self.source.locate(at, error),
+            None => error,
+        }
+    }
 }
 
 /// How many ids are named where there may be thousands.
@@ -109,6 +123,7 @@ pub fn import(
             title,
             text,
         }));
+        request.places.borrow_mut().insert(id.clone(), line.at);
         touched.push(id);
     }
     no_circle(source, &snapshot.tasks, &graph)?;
