@@ -278,6 +278,25 @@ fn a_heading_in_a_text_is_no_section_of_another_task() {
 }
 
 #[test]
+fn a_box_of_another_mark_is_told() {
+    let ws = Workspace::new().init();
+    ws.write("boxes.md", "- [ ] A-1 one\n- [-] A-4 cancelled?\n- [~] A-5 half\n- [x](y.md) link\n");
+    let data = &ws.run("migrate boxes.md --as CMD@eve --json").ok().json()["data"];
+    let lines: Vec<_> =
+        data["left"].as_array().unwrap().iter().map(|l| l["line"].clone()).collect();
+    assert_eq!(lines, [2, 3]);
+}
+
+#[test]
+fn one_field_is_the_id() {
+    let ws = Workspace::new().init();
+    ws.write("t.md", "| ID | Component | title | state |\n|-|-|-|-|\n| A-1 | C-1 | x | PLAN |\n");
+    let stderr = ws.run("migrate t.md --map Component=task_id --as CMD@eve").exit(2).stderr;
+    assert!(stderr.contains("two fields for task_id: `Component`"), "{stderr}");
+    let _ = ws.run("migrate t.md --map ID=task_id --as CMD@eve").ok();
+}
+
+#[test]
 fn what_is_there_already_is_skipped_or_refused() {
     let ws = Workspace::new().init();
     ws.write("a.md", "- [ ] Q-1 One\n  - detail\n- [ ] Q-2 Two\n");

@@ -30,6 +30,7 @@ pub fn left(why: &Why) -> String {
         Why::Summary => "a table with ids and no titles, so a summary".to_owned(),
         Why::HasRow(id) => format!("`{id}` has a row already"),
         Why::Within => "part of the text of another task".to_owned(),
+        Why::Box => "a box that is neither `[ ]` nor `[x]`".to_owned(),
         Why::OtherLedger => "belongs into the other ledger".to_owned(),
     }
 }

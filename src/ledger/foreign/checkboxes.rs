@@ -20,8 +20,14 @@ pub(super) fn read(
     taken: &Taken,
     found: &mut Found,
 ) {
-    for bullet in outline.items.iter().filter(|item| item.ticked.is_some()) {
+    for bullet in &outline.items {
         let line = lines.position(bullet.text).0;
+        if bullet.ticked.is_none() {
+            if !taken.has(bullet.span.start) && has_other_mark(&text[bullet.text..]) {
+                found.left.push(Left { line, count: 1, why: Why::Box });
+            }
+            continue;
+        }
         let item = item(text, bullet, line);
         if taken.has(bullet.span.start) {
             // A plain box there is a step of that task, and no task.
@@ -38,6 +44,15 @@ pub(super) fn read(
             found.items.push(item);
         }
     }
+}
+
+/// Whether a box stands there that is neither empty nor ticked: `[-]`, `[~]`.
+fn has_other_mark(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next() == Some('[')
+        && chars.next().is_some_and(|mark| !matches!(mark, ']' | '['))
+        && chars.next() == Some(']')
+        && chars.next().is_some_and(|c| matches!(c, ' ' | '\t' | '\u{3000}'))
 }
 
 fn item(text: &str, bullet: &ListItem, line: usize) -> Option<Item> {

@@ -122,6 +122,8 @@ pub enum Why {
     HasRow(String),
     /// It stands in the text of another task, and stays there.
     Within,
+    /// Its box is neither empty nor ticked.
+    Box,
     /// It is of the other ledger's kind.
     OtherLedger,
 }

@@ -199,6 +199,17 @@ fn known_fields(request: &Request, read: &[(&str, Found)]) -> Result<()> {
                 && foreign::names::of_task(target)
                     == foreign::names::Meaning::Column(crate::model::field::TaskField::TaskId)
         });
+        let stays = |item: &&foreign::Item| {
+            item.kind == Kind::Tasks
+                && item.fields.iter().any(|f| foreign::names::same(&f.key, name))
+        };
+        if is_id && let Some(item) = items().find(stays) {
+            return Err(Error::usage(format!(
+                "two fields for task_id: `{name}`, and the one that says `{}` in line {}",
+                item.id, item.line
+            ))
+            .hint("orch migrate --help"));
+        }
         if !is_there && !is_id {
             let mut known: Vec<&str> =
                 items().flat_map(|item| item.fields.iter().map(|f| f.key.as_str())).collect();
