@@ -7,6 +7,7 @@
 //! file, before anything is written.
 
 pub mod checkbox;
+mod circle;
 pub mod csv;
 pub mod export;
 pub mod fields;
