@@ -279,6 +279,8 @@ fn get<'v>(values: Option<&'v &Values>, name: &str) -> &'v str {
     values.and_then(|values| values.get(name)).map_or("", String::as_str)
 }
 
+const CLAIM: [&str; 4] = ["state", "lock", "lock_owner", "lock_expires_at"];
+
 fn expected(b: Option<&&Values>, o: Option<&&Values>, t: Option<&&Values>) -> Expected {
     let same = |x, y| COLUMNS.iter().all(|name| get(x, name) == get(y, name));
     let (Some(_), Some(_)) = (o, t) else {
@@ -293,7 +295,6 @@ fn expected(b: Option<&&Values>, o: Option<&&Values>, t: Option<&&Values>) -> Ex
     if b.is_none() {
         return if same(o, t) { Expected::Is((*o.unwrap()).clone()) } else { Expected::Conflict };
     }
-    const CLAIM: [&str; 4] = ["state", "lock", "lock_owner", "lock_expires_at"];
     let claim = |x, y| CLAIM.iter().any(|name| get(x, name) != get(y, name));
     if claim(b, o) && claim(b, t) && claim(o, t) {
         return Expected::Conflict;
