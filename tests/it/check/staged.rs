@@ -74,6 +74,18 @@ fn a_merge_that_nobody_resolved_is_not_a_ledger_taken_away() {
 }
 
 #[test]
+fn copies_of_leases_are_not_judged_by_a_ledger_that_nobody_can_read() {
+    let ws = team(&task("1", "READY", "-"), "");
+    let _ = ws.run("claim 1 --as WORK@ada").ok();
+    let whole = ws.read(TASKS);
+    ws.write(TASKS, format!("<<<<<<< a\n{whole}=======\n{whole}>>>>>>> b\n"));
+    assert_eq!(checked(&ws, "--all"), ["unreadable-file -"]);
+    let _ = ws.run("check --fix --as CMD@eve");
+    ws.write(TASKS, &whole);
+    assert!(ws.existing("ORCH/STATE/LOCKS/1.lock").is_some(), "the copy is still there");
+}
+
+#[test]
 fn a_file_that_nobody_can_read_stops_every_commit() {
     let ws = repository(&task("1", "PLAN", "-"), "");
     ws.write(APPROVALS, "| id | task_id | op | status |\n|---|---|\n");

@@ -60,6 +60,10 @@ enum Verdict {
 
 fn judged(book: &Book<'_>) -> Vec<(Copy, Verdict)> {
     let Some(ground) = book.ground else { return Vec::new() };
+    // Of a ledger that cannot be read nobody knows who holds what.
+    if !book.unread.is_empty() || !book.without_table.is_empty() {
+        return Vec::new();
+    }
     let copies = mirror::read_all(ground.sys, ground.layout);
     if copies.is_empty() {
         return Vec::new();
