@@ -40,7 +40,7 @@ impl<'s> Setup<'s> {
     /// Finds the repository and this program.
     ///
     /// # Errors
-    /// As [`Repository::of`] and [`program::own`].
+    /// As finding the repository, and this program, has.
     pub fn of(sys: &'s Sys, layout: &Layout) -> Result<Self> {
         let repository = Repository::of(sys, layout)?;
         Ok(Self { repository, layout: layout.clone(), program: program::own(sys)? })

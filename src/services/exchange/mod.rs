@@ -1,7 +1,7 @@
 //! Tasks for other tools and from them: `export` and `import`.
 //!
 //! Here: what a file of each format says, and how it is spelled. A format gives a
-//! [`Sheet`](sheet::Sheet) of named cells and knows nothing of the ledger; `import`
+//! [`sheet::Sheet`] of named cells and knows nothing of the ledger; `import`
 //! turns a sheet into operations and knows nothing of formats. Not here: the JSON of
 //! a task (`wire`). Invariant: whatever is refused is refused with its place in the
 //! file, before anything is written.

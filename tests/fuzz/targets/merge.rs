@@ -7,7 +7,7 @@
 mod documents;
 mod input;
 #[path = "../../props/laws.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod laws;
 
 use documents::Choices;

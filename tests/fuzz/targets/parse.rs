@@ -6,7 +6,7 @@
 mod documents;
 mod input;
 #[path = "../../props/laws.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod laws;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
