@@ -15,15 +15,16 @@ const SEPARATORS: [char; 7] = [SEPARATOR, ' ', ',', ';', '、', '。', '\u{3000}
 pub(super) fn both(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let a = appended(base, ours)?;
     let b = appended(base, theirs)?;
-    if contradict(a, b) {
-        return None;
-    }
     let (parts_a, parts_b) = (parts(a), parts(b));
     if holds(&parts_a, &parts_b) {
         return Some(ours.to_owned());
     }
     if holds(&parts_b, &parts_a) {
         return Some(theirs.to_owned());
+    }
+    // What one side says in whole is no contradiction of the other.
+    if contradict(a, b) {
+        return None;
     }
     // One order, whichever side is called ours.
     let (first, second) = if a <= b { (a, b) } else { (b, a) };
@@ -103,6 +104,7 @@ mod tests {
         is("n", "n; x", "n・y", Some("n; x・y"));
         is("n", "n<br>x", "n・y", Some("n<br>x・y"));
         is("n", "n・x", "n・ax", Some("n・ax・x"));
+        is("", "p=HIGH・p=LOW", "p=LOW", Some("p=HIGH・p=LOW"));
     }
 
     #[test]
