@@ -411,7 +411,8 @@ impl<'a> Merging<'_, '_, 'a> {
                     let at = own.iter().position(|key| *key == keys[*column]);
                     value(at.and_then(|at| self.cells.raw(BASE, base, at)).unwrap_or_default())
                 });
-                if now != was {
+                // Who cleared a cell loses nothing with its column.
+                if now != was && !now.is_empty() {
                     let now = now.to_owned();
                     let (ours, theirs) =
                         if side == OURS { (now, String::new()) } else { (String::new(), now) };

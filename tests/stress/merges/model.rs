@@ -146,11 +146,11 @@ fn gave_away(base: &Row, giver: &Row, claimer: &Row) -> bool {
 fn both_notes(base: &str, ours: &str, theirs: &str) -> Option<Choices> {
     let tail = |notes: &str| {
         let tail = notes.strip_prefix(base)?.to_owned();
-        (base.is_empty() || tail.starts_with('・')).then_some(tail)
+        (base.is_empty() || tail.starts_with(['・', ' '])).then_some(tail)
     };
     let (a, b) = (tail(ours)?, tail(theirs)?);
     let words = |tail: &str| -> Vec<String> {
-        tail.split('・').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        tail.split('・').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     let (first, second) = (words(&a), words(&b));
     let value = |of: &[String]| {
@@ -177,6 +177,9 @@ fn both_notes(base: &str, ours: &str, theirs: &str) -> Option<Choices> {
         join(&second, &first),
         join(&first, &without(&second, &first)),
         join(&second, &without(&first, &second)),
+        // What begins with a blank stays behind one.
+        format!("{base}{a}{b}"),
+        format!("{base}{b}{a}"),
     ]))
 }
 
