@@ -91,9 +91,9 @@ fn t25_twice_the_rows_take_twice_the_time() {
             all.min_by(|a, b| a.cpu.total_cmp(&b.cpu)).unwrap()
         };
         let (one, two) = (best(&half), best(&whole));
-        let ratio = (two.cpu + 0.01) / (one.cpu + 0.01);
+        // Each of the two may be a tick of the clock, a hundredth, off.
+        let ratio = (two.cpu + 0.02) / (one.cpu + 0.02);
         say("T25", format_args!("`{line}` of {rows} rows: {two:?}, ratio {ratio:.2}"));
-        // The clock of the processor ticks in hundredths.
         let most = if one.cpu > 0.3 { 2.3 } else { 3.0 };
         assert!(ratio < most, "T25: {line}: {one:?}, then {two:?}");
         let seconds = if line.starts_with("claim") { 6.0 } else { 3.0 };
