@@ -1,13 +1,13 @@
 //! The one error type of the library: a closed kind, a message, a place, a hint.
 //!
 //! Lives here: what can go wrong, in kinds that never grow by accident. Not
-//! here: exit numbers (`cli::exit`), colours and streams (`cli::ui`).
+//! here: exit numbers (`answer::exit`), colours and streams (`cli::ui`).
 //! Invariant: an error that reaches a person says what happened, where, and at
 //! most one next command that is safe to type.
 
 use std::fmt;
 
-/// What went wrong, as a closed set. `cli::exit` gives each kind its number.
+/// What went wrong, as a closed set. `answer::exit` gives each kind its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ErrorKind {
     /// I/O, or a bug.

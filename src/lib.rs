@@ -1,6 +1,7 @@
 //! `orch`: the plain Markdown table as a real database for work.
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod cli;
 pub mod error;
 pub mod git;

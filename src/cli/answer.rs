@@ -1,22 +1,22 @@
 //! How a command answers: one context, one way for readers, one for changes.
 
+use crate::answer::change::Options;
+pub use crate::answer::change::{Asked, Verb};
+use crate::answer::{self, Caller, Reply};
 use crate::cli::args::{ChangeArgs, Format, Global};
 use crate::cli::render::csv::{Audience, Rows};
 use crate::cli::render::markdown;
 use crate::cli::render::table::{Column, Table};
 use crate::cli::ui::Ui;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::tasks::shell_word;
-use crate::model::time::Timestamp;
-use crate::services::change::{self, Change, Changed, Decision, OpId};
+use crate::services::change::{Change, Decision};
 use crate::services::context::{Context, Identity, Mode};
-use crate::services::hand_edits;
-use crate::store::snapshot::{Files, Snapshot};
+use crate::store::snapshot::Files;
 use crate::sys::Sys;
-use crate::wire::approval::Approval;
 use crate::wire::{self, Envelope};
 use clap::{ArgMatches, FromArgMatches};
 use serde::Serialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::Cell;
 
@@ -78,9 +78,8 @@ impl<'a> Cx<'a> {
     /// Warns a reader of what was edited outside `orch` since the newest
     /// operation.
     pub fn look(&mut self, ctx: &mut Context, files: &Files) -> Result<()> {
-        for warning in hand_edits::for_readers(ctx, files)? {
+        for warning in answer::look(ctx, files)? {
             self.ui.warning(&warning);
-            ctx.warnings.push(warning);
         }
         Ok(())
     }
@@ -112,17 +111,15 @@ impl<'a> Cx<'a> {
         typed.map(|typed| self.text(typed)).transpose()
     }
 
+    /// Who asks, and from where.
+    pub fn caller(&self) -> Caller<'_> {
+        let Global { dir, actor, .. } = &self.global;
+        Caller { sys: self.sys, dir: dir.as_deref(), actor: actor.as_deref() }
+    }
+
     /// A command to type next, with the caller's own options.
     pub fn command(&self, rest: &str, who: Option<&Identity>) -> String {
-        let mut command = String::from("orch ");
-        if let Some(dir) = &self.global.dir {
-            command.push_str(&format!("-C {} ", shell_word(&dir.to_string_lossy())));
-        }
-        command.push_str(rest);
-        if let Some(who) = who.filter(|who| who.explicit) {
-            command.push_str(&format!(" --as {}", who.actor));
-        }
-        command
+        self.caller().command(rest, who)
     }
 
     /// Writes the JSON object around an answer.
@@ -219,8 +216,7 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Runs a change and answers it. `request` is what was asked, for
-    /// `--op-id`; `next` gives the commands worth typing then.
+    /// Runs a change and answers it. `request` is what was asked, for `--op-id`.
     pub fn change<R: std::fmt::Debug>(
         &mut self,
         verb: &Verb,
@@ -230,41 +226,10 @@ impl<'a> Cx<'a> {
     ) -> End {
         let ctx = self.context(Mode::Change)?;
         let change = self.asked(&ctx, verb.command, args, request)?;
-        let (who, note) = (&change.who, &change.note);
-        let changed = change::run(
-            &ctx,
-            &change,
-            &|snapshot, now| {
-                decide(&Asked { ctx: &ctx, snapshot, who, note: note.as_deref(), now })
-            },
-            &|report| {
-                let find = |id: &str| {
-                    [report.tasks, report.before].into_iter().find_map(|ledger| {
-                        let [row] = ledger.rows_of(id)[..] else { return None };
-                        Some(ledger.task(row))
-                    })
-                };
-                let approval = report.outcome.approval.as_ref().and_then(|id| {
-                    let row = report.approvals.find(id).ok()?;
-                    let mut approval = Approval::of(&report.approvals.approval(row));
-                    approval.evidence_sha256.clone_from(&report.outcome.evidence_sha);
-                    let approved = approval.status.as_deref() == Some("approved");
-                    approval.in_force = (approved && !report.outcome.already).then_some(true);
-                    Some(approval)
-                });
-                let answer = wire::change::Change::of(
-                    report.outcome,
-                    &find,
-                    approval,
-                    report.op,
-                    report.diff,
-                );
-                serde_json::to_value(answer).unwrap_or_default()
-            },
-        )?;
-        let end = self.tell(verb, who, &changed);
-        self.told(&change, &changed, end)?;
-        Ok(changed.nothing_ready.then_some(ErrorKind::NothingReady))
+        let reply = answer::change::run(&self.caller(), &ctx, verb, &change, decide)?;
+        let end = self.tell(verb, &reply);
+        self.told(&change, &reply.data, &reply.warnings, end)?;
+        Ok(reply.end)
     }
 
     /// What a changing command asks, with everything that `--op-id` stands for.
@@ -275,16 +240,9 @@ impl<'a> Cx<'a> {
         args: ChangeArgs,
         request: &R,
     ) -> Result<Change> {
-        let who = ctx.identity(self.global.actor.as_deref())?;
-        let note = self.option_text(args.note)?;
-        if args.op_id.as_deref().is_some_and(|key| key.trim().is_empty()) {
-            return Err(Error::usage(
-                "`--op-id` is empty; leave it out, or give a key of your own",
-            ));
-        }
-        let arguments = format!("{} {note:?} {request:?}", who.actor);
-        let op_id = args.op_id.map(|key| OpId { key, arguments });
-        Ok(Change { command, who, note, dry_run: args.dry_run, op_id })
+        let ChangeArgs { note, dry_run, op_id } = args;
+        let options = Options { note: self.option_text(note)?, dry_run, op_id };
+        answer::change::asked(&self.caller(), ctx, command, options, request)
     }
 
     /// Hands the answer to a change on: what cannot be said of a change that is
@@ -292,13 +250,14 @@ impl<'a> Cx<'a> {
     pub(super) fn told(
         &mut self,
         change: &Change,
-        changed: &Changed,
+        data: &Value,
+        warnings: &[String],
         end: Result<()>,
     ) -> Result<()> {
-        for warning in &changed.warnings {
+        for warning in warnings {
             self.ui.warning(warning);
         }
-        let committed = changed.data.get("op").is_some_and(|op| !op.is_null()) && !change.dry_run;
+        let committed = data.get("op").is_some_and(|op| !op.is_null()) && !change.dry_run;
         match end.and_then(|()| self.ui.finish().map(|_| ())) {
             Err(mut error) if committed && error.kind == ErrorKind::Failed => {
                 error.kind = ErrorKind::Committed;
@@ -309,13 +268,12 @@ impl<'a> Cx<'a> {
         }
     }
 
-    fn tell(&mut self, verb: &Verb, who: &Identity, changed: &Changed) -> Result<()> {
-        let answer: wire::change::Change =
-            serde_json::from_value(changed.data.clone()).unwrap_or_default();
-        let next = crate::cli::render::change::next(self, who, &answer, changed.nothing_ready);
+    fn tell(&mut self, verb: &Verb, reply: &Reply) -> Result<()> {
         if self.global.format() == Format::Json {
-            return self.json(verb.kind, &changed.data, &changed.warnings, &next);
+            return self.json(reply.kind, &reply.data, &reply.warnings, &reply.next);
         }
+        let answer: wire::change::Change =
+            serde_json::from_value(reply.data.clone()).unwrap_or_default();
         if let Some(diff) = &answer.diff {
             let _ = self.ui.diff(diff)?;
             if diff.is_empty() {
@@ -323,40 +281,11 @@ impl<'a> Cx<'a> {
             }
             return Ok(());
         }
-        crate::cli::render::change::tell(
-            self,
-            verb.command,
-            &answer,
-            &changed.data,
-            changed.nothing_ready,
-        )?;
-        self.next(&next);
+        let nothing = reply.end.is_some();
+        crate::cli::render::change::tell(self, verb.command, &answer, &reply.data, nothing)?;
+        self.next(&reply.next);
         Ok(())
     }
-}
-
-/// What a decision may look at.
-#[derive(Debug)]
-pub struct Asked<'q> {
-    /// The workspace.
-    pub ctx: &'q Context,
-    /// Both ledgers.
-    pub snapshot: &'q Snapshot<'q>,
-    /// The caller.
-    pub who: &'q Identity,
-    /// `--note`
-    pub note: Option<&'q str>,
-    /// The present.
-    pub now: Timestamp,
-}
-
-/// A verb: its name in the journal and the kind of its answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Verb {
-    /// The command.
-    pub command: &'static str,
-    /// The kind.
-    pub kind: &'static str,
 }
 
 /// Rows in every format.

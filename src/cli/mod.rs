@@ -1,17 +1,17 @@
 //! The face for people and scripts at a terminal.
 //!
 //! Lives here: arguments (`args`), streams and colour (`ui`), how data looks
-//! (`render`), exit numbers (`exit`), one file a verb (`commands`). Not here:
-//! decisions (`services`) and shapes of JSON (`wire`). Invariant: ledger text
-//! reaches a person only through `render::safe`.
+//! (`render`), one file a verb (`commands`). Not here: answers and exit numbers
+//! (`answer`), decisions (`services`), shapes of JSON (`wire`). Invariant:
+//! ledger text reaches a person only through `render::safe`.
 
 pub mod answer;
 pub mod args;
 pub mod commands;
-pub mod exit;
 pub mod render;
 pub mod ui;
 
+use crate::answer::exit;
 use crate::cli::answer::Cx;
 use crate::cli::args::Format;
 use crate::cli::ui::{Options, Ui, Written};
@@ -48,7 +48,7 @@ pub fn run(sys: &Sys, argv: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Wr
         Ok(()) => commands::dispatch(&mut cx, &matches),
         Err(error) => Err(error),
     };
-    let end = end.map_err(|error| with_hint(&cx, error, &help));
+    let end = end.map_err(|error| cx.caller().refusal(error, &help));
     let json = cx.global.format() == Format::Json;
     let program_exit = cx.program_exit.get();
     finish(&mut cx.ui, end, json, program_exit)
@@ -76,28 +76,6 @@ fn options(sys: &Sys) -> Options {
         color_err: env.stderr_is_terminal() && !no_color,
         quiet: false,
     }
-}
-
-/// Every error ends in one whole command that is safe to type, with the
-/// caller's own options.
-fn with_hint(cx: &Cx<'_>, mut error: Error, help: &str) -> Error {
-    let fallback = match error.kind {
-        ErrorKind::Usage if error.place.is_none() => help,
-        ErrorKind::NotAllowed | ErrorKind::NotFound => help,
-        _ => "orch doctor",
-    };
-    let hint = error.hint.take().unwrap_or_else(|| fallback.to_owned());
-    let hint = match (&cx.global.dir, hint.strip_prefix("orch ")) {
-        (Some(_), Some(rest)) if !rest.ends_with("--help") => cx.command(rest, None),
-        _ => hint,
-    };
-    let ours = hint.starts_with("orch ");
-    let acts = ours && (hint.ends_with(" next") || hint.ends_with(" status"));
-    error.hint = Some(match &cx.global.actor {
-        Some(actor) if acts => format!("{hint} --as {}", crate::ledger::tasks::shell_word(actor)),
-        _ => hint,
-    });
-    error
 }
 
 /// Writes what is left and turns the end of a command into a number: that of

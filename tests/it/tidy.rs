@@ -108,7 +108,7 @@ fn is_test_file(name: &str) -> bool {
 
 // ---- who imports whom ------------------------------------------------------
 
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("error", &[]),
     ("model", &["error"]),
     ("ledger", &["model", "error"]),
@@ -118,7 +118,11 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("services", &["store", "ledger", "model", "sys", "error"]),
     ("watch", &["services", "store", "ledger", "model", "sys", "error"]),
     ("git", &["services", "store", "ledger", "model", "sys", "error"]),
-    ("cli", &["watch", "git", "services", "store", "ledger", "model", "sys", "error", "wire"]),
+    ("answer", &["services", "store", "ledger", "model", "sys", "error", "wire"]),
+    (
+        "cli",
+        &["answer", "watch", "git", "services", "store", "ledger", "model", "sys", "error", "wire"],
+    ),
 ];
 
 /// Names that follow a path such as `crate::`: one, or those of a group.

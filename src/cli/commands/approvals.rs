@@ -1,5 +1,6 @@
 //! `orch approvals`
 
+use crate::answer;
 use crate::cli::answer::{Answer, Cx, End};
 use crate::cli::args::Format;
 use crate::cli::commands::next::Reader;
@@ -47,7 +48,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ApprovalsArgs) -> End {
     let items = list::list(&reader.ctx, &snapshot, &query, now)?;
     let total = items.len();
     let returned = if args.limit == 0 { total } else { total.min(args.limit) };
-    let approvals: Vec<Approval> = items.iter().take(returned).map(of).collect();
+    let approvals: Vec<Approval> = items.iter().take(returned).map(answer::approvals::of).collect();
     let notes: Vec<String> = items.iter().take(returned).filter_map(stale).collect();
     let pending =
         items.iter().take(returned).find(|item| item.status == Some(ApprovalStatus::Pending));
@@ -84,17 +85,6 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ApprovalsArgs) -> End {
     }
     cx.next_for_people(&next);
     Ok(None)
-}
-
-/// The shape of an approval with what is known of it.
-pub(super) fn of(item: &Item<'_>) -> Approval {
-    let mut approval = Approval::of(&item.approval);
-    if let Some(status) = item.status {
-        approval.status = Some(status.as_str().to_owned());
-    }
-    approval.evidence_sha256.clone_from(&item.evidence_sha);
-    approval.in_force = item.force.as_ref().map(|force| *force == Force::InForce);
-    approval
 }
 
 fn stale(item: &Item<'_>) -> Option<String> {

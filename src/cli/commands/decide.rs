@@ -50,7 +50,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: DecideArgs) -> End {
     let answer: Decisions = serde_json::from_value(changed.data.clone()).unwrap_or_default();
     let warnings: Vec<String> = ctx.warnings.iter().chain(&changed.warnings).cloned().collect();
     let end = tell(cx, &answer, args.explain, &warnings);
-    cx.told(&change, &changed, end)?;
+    cx.told(&change, &changed.data, &changed.warnings, end)?;
     Ok(None)
 }
 

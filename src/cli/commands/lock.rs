@@ -168,7 +168,7 @@ fn change(
     let warnings =
         if verb == Verb::Acquire { words_that_are_files(&ctx, &request) } else { Vec::new() };
     let end = tell(cx, verb, &change.who, &changed.data, &warnings);
-    cx.told(&change, &changed, end)?;
+    cx.told(&change, &changed.data, &changed.warnings, end)?;
     Ok(None)
 }
 

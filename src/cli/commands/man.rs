@@ -38,7 +38,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ManArgs) -> End {
 fn exits() -> String {
     use std::fmt::Write as _;
     let mut text = String::from(".SH \"EXIT STATUS\"\n");
-    for exit in crate::cli::exit::table() {
+    for exit in crate::answer::exit::table() {
         let _ = write!(text, ".TP\n\\fB{}\\fR {}\n{}\n", exit.number, exit.code, exit.meaning);
     }
     text

@@ -1,7 +1,7 @@
 //! `orch merge-driver`
 
+use crate::answer::exit;
 use crate::cli::answer::{Cx, End};
-use crate::cli::exit;
 use crate::cli::render::safe::safe;
 use crate::error::{Error, Result};
 use crate::git::merge_driver::{self, Request};

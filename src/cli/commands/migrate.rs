@@ -100,7 +100,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: MigrateArgs) -> End {
     let answer: Migrated = serde_json::from_value(changed.data.clone()).unwrap_or_default();
     let warnings = all_warnings(&ctx, &changed.warnings);
     let end = tell(cx, &answer, &planned.borrow(), &changed.data, &warnings);
-    cx.told(&change, &changed, end)?;
+    cx.told(&change, &changed.data, &changed.warnings, end)?;
     Ok(None)
 }
 
@@ -304,7 +304,7 @@ fn rollback(cx: &mut Cx<'_>, operation: &str, args: ChangeArgs) -> End {
     let answer: RolledBack = serde_json::from_value(changed.data.clone()).unwrap_or_default();
     let warnings = all_warnings(&ctx, &changed.warnings);
     let end = tell_back(cx, &answer, &changed.data, &warnings);
-    cx.told(&change, &changed, end)?;
+    cx.told(&change, &changed.data, &changed.warnings, end)?;
     Ok(None)
 }
 

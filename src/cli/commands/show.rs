@@ -1,21 +1,14 @@
 //! `orch show`
 
+use crate::answer::{self, Reply};
 use crate::cli::answer::{Cx, End};
 use crate::cli::args::Format;
 use crate::cli::render::{csv, markdown};
 use crate::error::Result;
-use crate::ledger::tasks::TaskLedger;
 use crate::model::field::TaskField;
-use crate::services::approvals::{self, list::Query};
-use crate::services::context::{Context, Mode};
-use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::wire::list::{Field, Shown};
-use crate::wire::task::Task;
 use clap::Args;
 use std::borrow::Cow;
-
-/// How often a task that stands nowhere is looked for.
-const LOOKS: u32 = 20;
 
 /// Arguments of `orch show`.
 #[derive(Debug, Args)]
@@ -25,86 +18,16 @@ pub struct ShowArgs {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: ShowArgs) -> End {
-    let mut ctx = cx.context(Mode::Read)?;
-    let mut files = Files::read(cx.sys, &ctx.layout, Want::All)?;
-    cx.look(&mut ctx, &files)?;
-    let mut looks = 1;
-    loop {
-        let snapshot = Snapshot::parse(cx.sys, &ctx.layout, &files)?;
-        if let Some(shown) = find(&ctx, &snapshot, &args.id)? {
-            return tell(cx, &ctx, &snapshot, &args.id, shown);
-        }
-        // It may have been on its way between the ledger and an archive: once
-        // the ledger stands still it is nowhere.
-        let again = Files::read(cx.sys, &ctx.layout, Want::All)?;
-        let still = again.tasks.stat == files.tasks.stat && !again.unfinished && !files.unfinished;
-        if looks == LOOKS || still {
-            return Err(snapshot.tasks.find(&args.id).err().unwrap_or_else(|| {
-                crate::error::Error::not_found(format!("no task `{}`", args.id))
-            }));
-        }
-        files = again;
-        looks += 1;
+    let reply = answer::show::run(&cx.caller(), &args.id)?;
+    for warning in &reply.warnings {
+        cx.ui.warning(warning);
     }
-}
-
-/// The task, in the ledger or in an archive.
-fn find(ctx: &Context, snapshot: &Snapshot<'_>, id: &str) -> Result<Option<Shown>> {
-    if let [row, ..] = snapshot.tasks.rows_of(id)[..] {
-        let shown = of_row(&snapshot.tasks, row);
-        return Ok(Some(Shown { file: ctx.layout.display(&ctx.layout.tasks()), ..shown }));
-    }
-    let Some(year) = snapshot.archived(id)? else { return Ok(None) };
-    let text = snapshot.archives()?.get(&year).map_or("", String::as_str);
-    let path = ctx.layout.display(&ctx.layout.archive_tasks(year));
-    let archive = TaskLedger::parse_any(text, &path);
-    let shown = of_row(&archive, archive.find(id)?);
-    Ok(Some(Shown { file: path, archived: true, ..shown }))
-}
-
-fn tell(
-    cx: &mut Cx<'_>,
-    ctx: &Context,
-    snapshot: &Snapshot<'_>,
-    id: &str,
-    mut shown: Shown,
-) -> End {
-    let mut warnings = ctx.warnings.clone();
-    let rows = snapshot.tasks.rows_of(id);
-    if rows.len() > 1 {
-        let lines: Vec<String> = rows.iter().map(|r| snapshot.tasks.line(*r).to_string()).collect();
-        let lines = lines.join(", ");
-        let warning = format!("the id `{id}` stands in lines {lines}; this is the first");
-        cx.ui.warning(&warning);
-        warnings.push(warning);
-    }
-    shown.detail = snapshot
-        .tasks
-        .section(id)
-        .map(|(_, body)| snapshot.tasks.grid().text()[body].trim_matches(['\r', '\n']).to_owned());
-    if snapshot.approvals.of_task(id).next().is_some() {
-        let now = ctx.now(snapshot.journal()?.newest());
-        let query = Query { task: Some(id.to_owned()), ..Query::default() };
-        let items = approvals::list::list(ctx, snapshot, &query, now)?;
-        shown.approvals = items.iter().map(super::approvals::of).collect();
-    }
-    write(cx, &shown, &warnings)?;
+    write(cx, &reply)?;
     Ok(None)
 }
 
-fn of_row(ledger: &TaskLedger<'_>, row: crate::ledger::tasks::RowId) -> Shown {
-    let line = ledger.line(row);
-    Shown {
-        task: Task::owned(&ledger.task(row)),
-        detail: None,
-        approvals: Vec::new(),
-        file: String::new(),
-        line,
-        archived: false,
-    }
-}
-
-fn write(cx: &mut Cx<'_>, shown: &Shown, warnings: &[String]) -> Result<()> {
+fn write(cx: &mut Cx<'_>, reply: &Reply<Shown>) -> Result<()> {
+    let shown = &reply.data;
     let extra = shown.task.extra.keys().map(|name| Field::Extra(name.clone().into_owned()));
     let fields: Vec<Field> = TaskField::ALL
         .into_iter()
@@ -115,7 +38,7 @@ fn write(cx: &mut Cx<'_>, shown: &Shown, warnings: &[String]) -> Result<()> {
     let names: Vec<&str> = fields.iter().map(Field::name).collect();
     let values = || fields.iter().map(|f| f.text(&shown.task).unwrap_or_default());
     match cx.global.format() {
-        Format::Json => return cx.json("task.show", shown, warnings, &[]),
+        Format::Json => return cx.json(reply.kind, shown, &reply.warnings, &reply.next),
         Format::Jsonl => {
             let _ = cx.ui.emit(|out, _| {
                 serde_json::to_writer(&mut *out, &shown.task)?;

@@ -1,0 +1,129 @@
+//! What every face answers: a request goes in, a versioned answer comes out.
+//!
+//! Lives here: who asks and from where, the objects of `--json` around what
+//! services say, which commands are worth typing then (`next`), the numbers of
+//! refusals (`exit`). Not here: how an answer looks (`cli::render`), how it
+//! travels (`cli`, later servers), decisions (`services`). Invariant: nothing
+//! here prints, and two faces that ask the same get the same object.
+
+pub mod approvals;
+pub mod change;
+pub mod exit;
+pub mod next;
+pub mod show;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::tasks::shell_word;
+use crate::services::context::{Context, Identity, Mode};
+use crate::services::hand_edits;
+use crate::store::snapshot::Files;
+use crate::sys::Sys;
+use crate::wire::{self, Envelope};
+use serde::Serialize;
+use serde_json::Value;
+use std::path::Path;
+
+/// Who asks, and from where.
+#[derive(Clone, Copy)]
+pub struct Caller<'c> {
+    /// The outside.
+    pub sys: &'c Sys,
+    /// `-C`: where the search for a workspace begins.
+    pub dir: Option<&'c Path>,
+    /// `--as`: the actor that was named.
+    pub actor: Option<&'c str>,
+}
+
+impl std::fmt::Debug for Caller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller")
+            .field("dir", &self.dir)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Caller<'_> {
+    /// Opens the workspace.
+    ///
+    /// # Errors
+    /// As [`Context::open`].
+    pub fn context(&self, mode: Mode) -> Result<Context> {
+        Context::open(self.sys, self.dir.map(Path::to_path_buf), mode)
+    }
+
+    /// A whole command, with the caller's own options.
+    pub fn command(&self, rest: &str, who: Option<&Identity>) -> String {
+        let mut command = String::from("orch ");
+        if let Some(dir) = self.dir {
+            command.push_str(&format!("-C {} ", shell_word(&dir.to_string_lossy())));
+        }
+        command.push_str(rest);
+        if let Some(who) = who.filter(|who| who.explicit) {
+            command.push_str(&format!(" --as {}", who.actor));
+        }
+        command
+    }
+
+    /// An error with one whole command that is safe to type next, with the
+    /// caller's own options. `help` is the help of what was asked.
+    #[must_use]
+    pub fn refusal(&self, mut error: Error, help: &str) -> Error {
+        let fallback = match error.kind {
+            ErrorKind::Usage if error.place.is_none() => help,
+            ErrorKind::NotAllowed | ErrorKind::NotFound => help,
+            _ => "orch doctor",
+        };
+        let hint = error.hint.take().unwrap_or_else(|| fallback.to_owned());
+        let hint = match (self.dir, hint.strip_prefix("orch ")) {
+            (Some(_), Some(rest)) if !rest.ends_with("--help") => self.command(rest, None),
+            _ => hint,
+        };
+        let ours = hint.starts_with("orch ");
+        let acts = ours && (hint.ends_with(" next") || hint.ends_with(" status"));
+        error.hint = Some(match self.actor {
+            Some(actor) if acts => format!("{hint} --as {}", shell_word(actor)),
+            _ => hint,
+        });
+        error
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply<T = Value> {
+    /// `<noun>.<verb>`
+    pub kind: &'static str,
+    /// The answer.
+    pub data: T,
+    /// What the caller should know besides.
+    pub warnings: Vec<String>,
+    /// Whole commands that are worth typing next.
+    pub next: Vec<String>,
+    /// A named end that is no error.
+    pub end: Option<ErrorKind>,
+}
+
+impl<T: Serialize> Reply<T> {
+    /// The object of `--json`.
+    pub fn object(&self) -> Value {
+        let envelope = Envelope::new(self.kind, &self.data, &self.warnings, &self.next);
+        serde_json::to_value(envelope).unwrap_or_default()
+    }
+}
+
+/// The object of a refusal.
+pub fn error(error: &Error) -> Value {
+    let number = exit::number(error.kind);
+    wire::error(error.kind.code(), number, &error.to_string(), error.hint.as_deref())
+}
+
+/// Notes for a reader what was edited outside `orch` since the newest operation.
+///
+/// # Errors
+/// Those of reading the journal.
+pub fn look(ctx: &mut Context, files: &Files) -> Result<Vec<String>> {
+    let found = hand_edits::for_readers(ctx, files)?;
+    ctx.warnings.extend(found.iter().cloned());
+    Ok(found)
+}
