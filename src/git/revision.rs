@@ -107,6 +107,11 @@ impl<'s> Repository<'s> {
         }
     }
 
+    /// The task ledger, by its path from the top of the repository.
+    pub fn ledger(&self) -> String {
+        format!("{}STATE/TASKS.md", self.prefix)
+    }
+
     /// What a revision names; anything that `git rev-parse` takes.
     ///
     /// # Errors

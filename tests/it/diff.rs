@@ -83,6 +83,25 @@ fn a_workspace_in_a_folder_of_a_repository_is_found_there() {
 }
 
 #[test]
+fn two_revisions_without_a_ledger_here_are_not_alike() {
+    let ws = claimed();
+    commit(&ws, "second");
+    git(ws.root(), "tag v2");
+    fs::create_dir(ws.root().join("sub")).unwrap();
+    git(ws.root(), "mv ORCH sub/ORCH");
+    commit(&ws, "moved");
+    ws.cd("sub");
+    for words in ["diff 'v2~1' v2", "diff 'v2~1..v2' --json", "diff v2 v2 -- 001"] {
+        let ran = ws.run(words).exit(3);
+        let says = "`v2` has `sub/ORCH/STATE/TASKS.md`: nothing to compare";
+        assert!(ran.stderr.contains(says) && ran.stderr.contains("neither `"), "{ran:?}");
+        assert!(ran.stderr.ends_with("hint: orch log --commits\n"), "{ran:?}");
+    }
+    // One of the two has it.
+    let _ = ws.run("diff v2 HEAD").ok();
+}
+
+#[test]
 fn links_are_followed_to_where_git_has_the_files() {
     // The whole folder, as it is now.
     let ws = claimed();

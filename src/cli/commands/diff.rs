@@ -64,13 +64,24 @@ pub(super) fn run(cx: &mut Cx<'_>, args: DiffArgs) -> End {
     Ok(None)
 }
 
-/// What to compare. Before the first commit there is nothing in HEAD.
+/// What to compare. Before the first commit there is nothing in HEAD. Where
+/// neither revision has a ledger at this place, there is nothing to compare.
 fn sides(cx: &mut Cx<'_>, ctx: &Context, args: &DiffArgs) -> Result<(Side, Side)> {
     let repository = Repository::of(&ctx.sys, &ctx.layout)?;
     let now = || Ok(Side { at: None, ledgers: Ledgers::now(&ctx.sys, &ctx.layout)? });
     let at = |revision: Revision| {
         let ledgers = repository.ledgers(&revision)?;
         Ok::<_, Error>(Side { at: Some(revision), ledgers })
+    };
+    let both = |from: Revision, to: Revision| {
+        let (from, to) = (at(from)?, at(to)?);
+        if from.ledgers.files.is_empty() && to.ledgers.files.is_empty() {
+            let name = |side: &Side| side.at.as_ref().map_or("", |at| &at.typed).to_owned();
+            let (from, to, path) = (name(&from), name(&to), repository.ledger());
+            let message = format!("neither `{from}` nor `{to}` has `{path}`: nothing to compare");
+            return Err(Error::not_found(message).hint("orch log --commits"));
+        }
+        Ok((from, to))
     };
     let Some(typed) = &args.from else {
         if repository.is_unborn()? {
@@ -97,9 +108,9 @@ fn sides(cx: &mut Cx<'_>, ctx: &Context, args: &DiffArgs) -> Result<(Side, Side)
         (Some((from, to, is_merge_base)), None) => {
             let (from, to) = (named(from)?, named(to)?);
             let from = if is_merge_base { repository.merge_base(&from, &to)? } else { from };
-            Ok((at(from)?, at(to)?))
+            both(from, to)
         }
-        (None, Some(to)) => Ok((at(named(typed)?)?, at(named(to)?)?)),
+        (None, Some(to)) => both(named(typed)?, named(to)?),
         (None, None) => Ok((at(named(typed)?)?, now()?)),
     }
 }
