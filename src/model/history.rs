@@ -118,6 +118,8 @@ pub struct TaskHistory {
     /// Whether two branches worked on it: the changes do not follow each other,
     /// and only the ledger says which lease runs.
     pub is_forked: bool,
+    /// Whether its row ever left the ledger: an archive may have it still.
+    pub was_away: bool,
 }
 
 /// A round of work as it was before an operation ended it.
@@ -217,6 +219,7 @@ impl Fold {
         let revived = self.revive(change);
         if to.is_empty() {
             // Archived, or cut out: no move, and it may come back.
+            self.so_far.was_away = true;
             self.left_as = Some(revived.unwrap_or_else(|| from.clone()));
             return;
         }

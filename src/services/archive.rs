@@ -22,10 +22,13 @@ pub fn archive(
     let zone = ctx.settings.zone();
     let mut ids = Vec::new();
     let closing_times = snapshot.journal()?.closing_times();
+    // A merge may have kept the row of what one side archived; a second one there helps nobody.
+    let archived = snapshot.archived_ids()?;
     for row in snapshot.tasks.rows() {
         let task = snapshot.tasks.task(row);
-        let is_odd = snapshot.tasks.rows_of(&task.id).len() != 1;
-        if task.is_open() || is_odd || snapshot.standing_of(&task.id).is_some() {
+        let is_odd =
+            || snapshot.tasks.rows_of(&task.id).len() != 1 || archived.contains(task.id.as_ref());
+        if task.is_open() || is_odd() || snapshot.standing_of(&task.id).is_some() {
             continue;
         }
         let day = closing_times

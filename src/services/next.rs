@@ -93,7 +93,9 @@ pub fn reasons(
                 } else if let Some(reason) = unmet.get(task.id.as_ref()) {
                     reason.replace('`', "")
                 } else if is_offered_to(task.owner.as_deref(), &who.actor) {
-                    "stands twice in the ledger".to_owned()
+                    let twice = tasks.rows_of(&task.id).len() > 1;
+                    let place = if twice { "twice in the ledger" } else { "in an archive, too" };
+                    format!("stands {place}")
                 } else {
                     format!("belongs to {}", task.owner.as_deref().unwrap_or("WORK"))
                 }

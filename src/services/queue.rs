@@ -82,6 +82,7 @@ pub fn expired<'s>(
                 .lease()
                 .is_none_or(|lease| !lease.is_live(now, ctx.settings.leases.grace))
             && !runs::lives(ctx, &snapshot.tasks.id(*row))
+            && !is_archived_too(snapshot, *row)
     })
 }
 
@@ -96,7 +97,17 @@ pub fn choose(
     skip: &HashSet<String>,
 ) -> Result<Option<RowId>> {
     let ranked = ranked(ctx, snapshot, who, now, is_reaped, skip)?;
-    Ok(ranked.into_iter().find(|row| stands_once(snapshot, *row)))
+    Ok(ranked
+        .into_iter()
+        .find(|row| stands_once(snapshot, *row) && !is_archived_too(snapshot, *row)))
+}
+
+/// Whether an archive has the task, too, as after a merge. What cannot be read is
+/// told by whoever takes the task.
+fn is_archived_too(snapshot: &Snapshot<'_>, row: RowId) -> bool {
+    let id = snapshot.tasks.id(row);
+    let was_away = snapshot.journal().is_ok_and(|journal| journal.history(&id).was_away);
+    was_away && snapshot.archived(&id).is_ok_and(|year| year.is_some())
 }
 
 /// An id that stands twice cannot be changed, and a hand edit that counts for
@@ -120,6 +131,10 @@ pub fn candidates(
 ) -> Result<Vec<RowId>> {
     let mut rows = ranked(ctx, snapshot, who, now, is_reaped, skip)?;
     rows.retain(|row| stands_once(snapshot, *row));
+    if !rows.is_empty() {
+        let archived = snapshot.archived_ids()?;
+        rows.retain(|row| !archived.contains(&*snapshot.tasks.id(*row)));
+    }
     Ok(rows)
 }
 

@@ -157,10 +157,7 @@ fn new_id(ctx: &Context, snapshot: &Snapshot<'_>) -> Result<String> {
     let ids_of = |ledger: &TaskLedger<'_>| -> Vec<String> {
         ledger.rows().map(|row| ledger.id(row).into_owned()).collect()
     };
-    let mut former: HashSet<String> = HashSet::new();
-    for text in snapshot.archives()?.values() {
-        former.extend(ids_of(&TaskLedger::parse_any(text, "archive")));
-    }
+    let mut former = snapshot.archived_ids()?;
     former.extend(snapshot.journal()?.given_ids());
     let configured = ctx.settings.ids.tasks.clone();
     Ok(ids::next(ctx, Given { rows: ids_of(&snapshot.tasks), former, configured, prefix: "" }))

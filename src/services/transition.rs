@@ -8,7 +8,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::change::RowChangeKind;
 use crate::ledger::compare::value;
-use crate::ledger::tasks::{RowId, shell_word};
+use crate::ledger::tasks::{RowId, TaskLedger, shell_word};
 use crate::model::field::TaskField;
 use crate::model::history::{LeaseEnd, TaskHistory};
 use crate::model::operation::Operation;
@@ -67,6 +67,13 @@ impl<'s> Case<'s> {
             before_it(&mut task, standing);
         }
         let history = snapshot.journal()?.history(id);
+        // A merge may keep the row that one side archived. Archives are read for tasks only
+        // that were away.
+        if history.was_away
+            && let Some(error) = stands_archived_too(snapshot, id, row)?
+        {
+            return Err(error);
+        }
         let doing = (task.known_state() == Some(State::Doing)).then_some(&task);
         let holder = doing.and_then(|task| task.lock_owner.as_deref());
         let history = history.settled(holder, doing.and_then(|task| task.lock.as_deref()));
@@ -129,6 +136,22 @@ impl<'s> Case<'s> {
     fn show(&self) -> String {
         format!("orch show {}", shell_word(&self.task.id))
     }
+}
+
+/// An id that stands in the ledger and in an archive: which of the two counts is
+/// for people to say.
+fn stands_archived_too(snapshot: &Snapshot<'_>, id: &str, row: RowId) -> Result<Option<Error>> {
+    let Some(year) = snapshot.archived(id)? else { return Ok(None) };
+    let text = snapshot.archives()?.get(&year).map_or("", String::as_str);
+    let archive = TaskLedger::parse_any(text, "archive");
+    let other = archive.rows_of(id).first().map_or(1, |row| archive.line(*row));
+    let (path, line) = (snapshot.tasks.path(), snapshot.tasks.line(row));
+    let message = format!(
+        "the id `{id}` stands twice: here, and in line {other} of the archive of {year}; remove \
+         the row that is out of date"
+    );
+    let (_, column) = snapshot.tasks.place(row, TaskField::TaskId);
+    Ok(Some(Error::invalid(message).at(path, line, column).hint("orch check")))
 }
 
 /// Puts the cells back that say who held a task until a hand edit said otherwise.
@@ -523,7 +546,7 @@ fn reopen_archived(
         return snapshot.tasks.find(id).map(|_| ());
     };
     let text = snapshot.archives()?.get(&year).cloned().unwrap_or_default();
-    let archive = crate::ledger::tasks::TaskLedger::parse_any(&text, "archive");
+    let archive = TaskLedger::parse_any(&text, "archive");
     let task = archive.task(archive.find(id)?);
     let case = Case {
         row: archive.find(id)?,

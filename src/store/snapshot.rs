@@ -20,7 +20,7 @@ use crate::store::replace::resolve;
 use crate::store::seen::Suspended;
 use crate::sys::{FileKind, Stat, Sys};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -290,6 +290,19 @@ impl<'f> Snapshot<'f> {
         }
         let archives = read_archives(&self.past.sys, &self.past.layout)?;
         Ok(self.past.archives.get_or_init(|| archives))
+    }
+
+    /// The id of every row in an archive.
+    ///
+    /// # Errors
+    /// As reading them has.
+    pub fn archived_ids(&self) -> Result<HashSet<String>> {
+        let mut ids = HashSet::new();
+        for text in self.archives()?.values() {
+            let archive = TaskLedger::parse_any(text, "archive");
+            ids.extend(archive.rows().map(|row| archive.id(row).into_owned()));
+        }
+        Ok(ids)
     }
 
     /// The year whose archive holds a task, if one does.

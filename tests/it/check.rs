@@ -50,6 +50,47 @@ fn checked(ws: &Workspace, options: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_task_that_an_archive_has_too_is_changed_by_nobody() {
+    let ws = Workspace::new().init();
+    let _ = ws.run("add One --as CMD@eve").ok();
+    let _ = ws.run("drop 001 --as CMD@eve").ok();
+    let text = ws.read(TASKS);
+    let _ = ws.run("archive --as CMD@eve").ok();
+    // What a merge leaves where the other side had changed the row.
+    ws.write(TASKS, text.replace("DROP", "READY"));
+    let archive = "ORCH/STATE/archive/TASKS-2026.md";
+    let archived = ws.read(archive);
+    for words in [
+        "claim 001 --as WORK@ada",
+        "note 001 x --as WORK@ada",
+        "set 001 title=Two --as CMD@eve",
+        "hold 001 --as CMD@eve",
+        "drop 001 --as CMD@eve",
+        "move 001 PLAN --as CMD@eve",
+        "request 001 --op x --as WORK@ada",
+    ] {
+        let ran = ws.run(words).exit(10);
+        let says = "TASKS.md:9:3: the id `001` stands twice: here, and in line 5 of the archive of";
+        assert!(ran.stderr.contains(says), "{words}: {ran:?}");
+        assert!(ran.stderr.contains("hint: orch check"), "{words}: {ran:?}");
+    }
+    // It stops nobody else.
+    let next = ws.run("next --as WORK@ada").ok();
+    assert!(next.stdout.contains("stands in an archive, too"), "{next:?}");
+    let _ = ws.run("claim --next --as WORK@ada").exit(12);
+    let _ = ws.run("add Two --state READY --as CMD@eve").ok();
+    let claim = ws.run("claim --next --as WORK@ada").ok();
+    assert!(claim.stdout.starts_with("002 DOING"), "{claim:?}");
+    ws.write(TASKS, ws.read(TASKS).replace("| One | READY", "| One | DROP"));
+    let _ = ws.run("archive --as CMD@eve").ok();
+    assert_eq!(ws.read(archive), archived, "no second row");
+    // Without the row of the archive it is a task like any.
+    let kept: String = archived.split_inclusive('\n').filter(|l| !l.contains("001")).collect();
+    ws.write(archive, kept);
+    let _ = ws.run("reopen 001 --note again --as CMD@eve").ok();
+}
+
+#[test]
 fn a_fix_takes_blank_lines_away_and_undo_brings_the_bytes_back() {
     let rows = format!(
         "{}\r\n \t\r\n{}{}",

@@ -43,14 +43,20 @@ fn look(book: &Book<'_>, found: &mut Found) {
                 continue;
             };
             let (line, _) = book.position(&first);
-            let first = if page == first_page {
-                format!("first in line {line}")
+            let (first, help) = if page == first_page {
+                (
+                    format!("first in line {line}"),
+                    "give one of the two rows an id of its own; until then no command changes \
+                     either",
+                )
             } else {
-                format!("first in `{}:{line}`", book.pages[first_page].name)
+                (
+                    format!("first in `{}:{line}`", book.pages[first_page].name),
+                    "if it is one task, delete the row that is out of date, else give one an id \
+                     of its own; until then no command changes either",
+                )
             };
             let message = format!("the {what} id `{id}` stands twice; {first}");
-            let help = "give one of the two rows an id of its own; until then no command changes \
-                        either";
             found.add(&DUPLICATE_ID, here, id, message).help(help);
         }
     }
