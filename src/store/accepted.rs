@@ -33,6 +33,15 @@ impl Accepted {
         self.0.contains(key)
     }
 
+    /// Whether a finding about a row was accepted, whatever was in its cell then.
+    pub fn has_of_row(&self, code: &str, file: &str, row: &str) -> bool {
+        let key = format!("{code}/{file}/{row}");
+        let of_cell = |other: &String| {
+            other.strip_prefix(&key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.0.iter().any(of_cell)
+    }
+
     /// Whether what an operation did to a row was accepted, by itself or with
     /// the whole operation.
     pub fn covers(&self, operation: &str, code: &str, row: &str) -> bool {

@@ -73,6 +73,39 @@ fn write_checkpoint(ws: &Workspace) {
 }
 
 #[test]
+fn evidence_is_held_against_its_hash_in_the_journal() {
+    let ws = Workspace::new().init();
+    ws.write("draft.md", "one\n");
+    let _ = ws.run("add One --state READY --as CMD@eve").ok();
+    let _ = ws.run("request 001 --op x --evidence draft.md --as WORK@ada").ok();
+    let _ = ws.run("approve A001 --as CMD@eve").ok();
+    finds(&ws, &[]);
+    ws.write("draft.md", "two\n");
+    finds(&ws, &[("evidence-altered", "error")]);
+    let ran = ws.run("audit verify").exit(10);
+    let said = "ORCH/STATE/APPROVALS.md:10:1: the evidence `draft.md` of `A001` is not what";
+    assert!(ran.stdout.contains(said), "{ran:?}");
+    let _ = ws.run("check --accept evidence-altered --as CMD@eve").ok();
+    finds(&ws, &[("evidence-altered", "note")]);
+    std::fs::remove_file(ws.root().join("draft.md")).unwrap();
+    finds(&ws, &[("evidence-missing", "error")]);
+    ws.write("draft.md", "one\n");
+    finds(&ws, &[]);
+    // A file of ours is told of once: as evidence, not as one of the journal's.
+    git(&ws, "init -q -b main");
+    let _ = ws.run("request 001 --op y --diff HEAD --as WORK@ada");
+    git(&ws, "add -A");
+    git(&ws, "commit -q -m first");
+    ws.write("src.txt", "new\n");
+    let _ = ws.run("request 001 --op y --diff --as WORK@ada").ok();
+    let path = "ORCH/patches/2026-01/001-A002.diff.md";
+    ws.write(path, ws.read(path).replace("new", "old"));
+    let json = verify(&ws);
+    let codes: Vec<_> = json["data"]["findings"].as_array().unwrap().iter().collect();
+    assert_eq!((codes.len(), codes[0]["code"].as_str()), (1, Some("evidence-altered")), "{json}");
+}
+
+#[test]
 fn t42_what_head_has_must_be_there() {
     let ws = committed();
     finds(&ws, &[]);

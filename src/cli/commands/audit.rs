@@ -32,7 +32,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: AuditArgs) -> End {
     let AuditVerb::Verify { since } = args.verb;
     let since = since.iter().map(|text| Since::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let ctx = cx.context(Mode::Read)?;
-    let report = audit::verify(&ctx.sys, &ctx.layout, &since)?;
+    let report = audit::workspace(&ctx, &since)?;
     let place = |finding: &audit::Finding| {
         let place = finding.place.as_ref();
         place.map_or_else(String::new, |(file, line, column)| format!("{file}:{line}:{column}: "))

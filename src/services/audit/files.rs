@@ -19,8 +19,14 @@ type Contents = BTreeSet<Option<String>>;
 /// The files at a place in the graph.
 type State = BTreeMap<String, Contents>;
 
-/// Looks at the files.
-pub fn look(sys: &Sys, layout: &Layout, chain: &Chain<'_>, findings: &mut Vec<Finding>) {
+/// Looks at the files, but for those of which something worse was told.
+pub fn look(
+    sys: &Sys,
+    layout: &Layout,
+    chain: &Chain<'_>,
+    told: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+) {
     for (path, contents) in follow(chain, findings) {
         // A path comes from the journal: it must not lead elsewhere.
         if !path.starts_with("ORCH/") || path.split('/').any(|part| part == "..") {
@@ -35,7 +41,7 @@ pub fn look(sys: &Sys, layout: &Layout, chain: &Chain<'_>, findings: &mut Vec<Fi
                 continue;
             }
         };
-        if contents.contains(&now) {
+        if contents.contains(&now) || told.contains(&path) {
             continue;
         }
         // Settings are people's own; what counts of them is journalled apart.

@@ -73,6 +73,11 @@ fn step(n: usize) -> usize {
     if crate::sys::Sys::real().env.var("ORCH_ALL_CASES").is_some() { 1 } else { n }
 }
 
+/// Without evidence: no line of these tests knows any.
+fn verify(sys: &Sys, layout: &Layout, since: &[Since]) -> Result<Report> {
+    super::verify(sys, layout, since, Vec::new(), &BTreeSet::new())
+}
+
 #[test]
 fn t41_every_altered_byte_is_found_in_its_line() {
     let lines = log(200);
