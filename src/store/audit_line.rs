@@ -74,6 +74,16 @@ impl AuditLine<'_> {
             })
             .map(|change| line(&change.row, &entry.command, note))
             .collect();
+        // What comes from elsewhere may be DONE from its first moment here.
+        if matches!(entry.command.as_str(), "import" | "migrate") {
+            let came = if note.is_empty() { "it came in as DONE" } else { note };
+            let new = entry.changes.iter().filter(|change| {
+                change.file == TASKS
+                    && change.kind == RowChangeKind::Insert
+                    && change.cells.get("state").is_some_and(|(_, after)| value(after) == "DONE")
+            });
+            lines.extend(new.map(|change| line(&change.row, &entry.command, came)));
+        }
         let of_approvals = entry.changes.iter().filter(|c| c.file.ends_with("/APPROVALS.md"));
         for change in of_approvals {
             if let Some(op) = approval_op(&entry.command, change) {

@@ -158,6 +158,22 @@ fn law(name: &str, law: impl Fn(&[Row])) {
 }
 
 #[test]
+fn what_comes_in_as_done_is_told_in_the_days_audit_file() {
+    let ws = Workspace::new().init();
+    ws.write("d.csv", "id,title,state\nD-1,One,DONE\nD-2,Two,PLAN\n");
+    let _ = ws.run("import d.csv --as CMD@eve").ok();
+    ws.write("d.md", "- [x] D-3 Three\n- [ ] D-4 Four\n");
+    let _ = ws.run("migrate d.md --as CMD@eve --note 'from paper'").ok();
+    let audit = ws.read("ORCH/LOGS/2026-01/APPROVALS-2026-01-01.md");
+    let told: Vec<&str> = audit.lines().filter(|line| line.contains(" id=D-")).collect();
+    assert_eq!(told.len(), 2, "{audit}");
+    let one = " id=D-1 op=import by=CMD@eve ";
+    assert!(told[0].contains(one) && told[0].ends_with("note=\"it came in as DONE\""), "{audit}");
+    let three = " id=D-3 op=migrate by=CMD@eve ";
+    assert!(told[1].contains(three) && told[1].ends_with("note=\"from paper\""), "{audit}");
+}
+
+#[test]
 fn jsonl_carries_everything() {
     law("jsonl", |rows| {
         let (before, after, from, to) = travelled(rows, "jsonl");
