@@ -4,6 +4,7 @@ use crate::cli::answer::{Answer, Cx, End, Verb};
 use crate::cli::args::{ChangeArgs, Format, Report};
 use crate::cli::render::{finding, github};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::tasks::shell_word;
 use crate::services::check::rules::{self, Rule};
 use crate::services::check::{self, Count, Finding};
 use crate::services::context::Mode;
@@ -90,8 +91,26 @@ pub(super) fn of_commit(cx: &mut Cx<'_>) -> End {
     if found.iter().all(|finding| finding.is_accepted) {
         return Ok(None);
     }
-    let told = Told { strict: false, all: false, prefix: prefix(cx, &ctx.layout) };
-    tell(cx, found, &ctx.warnings, &told)
+    // A commit may be about several workspaces: their paths begin where git's do.
+    let prefix = prefix(cx, &ctx.layout);
+    let whole = |mut finding: Finding| {
+        let name = shell_word(&finding.file);
+        finding.file.insert_str(0, &prefix);
+        let there = shell_word(&finding.file);
+        finding.help = finding.help.map(|help| match help.strip_suffix(&name) {
+            Some(git) if git.starts_with("git ") => format!("{git}{there}"),
+            _ => help,
+        });
+        finding
+    };
+    let told = Told { strict: false, all: false, prefix: String::new() };
+    tell(cx, found.into_iter().map(whole).collect(), &ctx.warnings, &told)
+}
+
+/// Ledgers that a commit takes out of the repository, for a hook.
+pub(super) fn taken_away(cx: &mut Cx<'_>, names: &[String]) -> End {
+    let found = names.iter().map(|name| check::removed(name)).collect();
+    tell(cx, found, &[], &Told { strict: false, all: false, prefix: String::new() })
 }
 
 /// What of the findings is asked for.

@@ -195,9 +195,15 @@ fn before_commit(cx: &mut Cx<'_>, commit: &Commit<'_>, locks: bool) -> End {
     let typed = cx.global.dir.clone();
     let here = cx.sys.env.current_dir().ok();
     let mut worst = None;
-    for (root, _) in commit.workspaces_of(&commit.staged()?) {
+    let workspaces = commit.workspaces_of(&commit.staged()?);
+    // Where the work tree has no ledger any more, there is no workspace to look at.
+    let gone = commit.ledgers_taken(&workspaces)?;
+    for (root, _) in workspaces {
         cx.global.dir = Some(root);
         worst = check::of_commit(cx)?.or(worst);
+    }
+    if !gone.is_empty() {
+        worst = check::taken_away(cx, &gone)?.or(worst);
     }
     if worst.is_some() {
         cx.ui.note("the commit is refused: mend this, `git add` it, and commit again");

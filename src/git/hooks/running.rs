@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// The key of the trailer.
 const TRAILER: &str = "Orch-Journal";
+/// The task ledger, by its path from a workspace.
+const LEDGER: &str = "ORCH/STATE/TASKS.md";
 /// Where git's own appendix of a message begins.
 const SCISSORS: &str = "------------------------ >8 ------------------------";
 
@@ -95,6 +97,28 @@ impl<'s> Commit<'s> {
     /// `failed` where git fails.
     pub fn staged(&self) -> Result<Vec<String>> {
         self.names(&["diff", "--cached", "--name-only", "--no-renames", "--no-ext-diff", "-z"])
+    }
+
+    /// The task ledgers that the commit and the work tree lose together, by their
+    /// paths from the top: no workspace is left to say so. None where the commit
+    /// brings one elsewhere, as whoever moves a whole workspace does.
+    ///
+    /// # Errors
+    /// `failed` where git fails.
+    pub fn ledgers_taken(&self, workspaces: &[(PathBuf, Layout)]) -> Result<Vec<String>> {
+        let args = ["diff", "--cached", "--name-only", "--no-renames", "--no-ext-diff", "-z"];
+        let of = |filter: &str| {
+            let mut names = self.names(&[&args[..], &[filter]].concat())?;
+            names.retain(|name| prefix(name).is_some_and(|above| &name[above.len()..] == LEDGER));
+            Ok::<_, Error>(names)
+        };
+        let mut gone = of("--diff-filter=D")?;
+        gone.retain(|name| {
+            let root = self.top.join(prefix(name).unwrap_or_default());
+            !workspaces.iter().any(|(other, _)| other.components().eq(root.components()))
+        });
+        let is_moved = !gone.is_empty() && !of("--diff-filter=A")?.is_empty();
+        Ok(if is_moved { Vec::new() } else { gone })
     }
 
     /// The workspaces that some of these files belong to, each once: its root in

@@ -34,7 +34,7 @@ pub use accept::accept;
 pub use finding::{Finding, Snippet};
 pub use fix::fix;
 pub use paths::paths;
-pub use staged::staged;
+pub use staged::{removed, staged};
 
 /// How many findings of each kind there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

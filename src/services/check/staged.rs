@@ -97,13 +97,24 @@ pub fn staged(ctx: &Context, from: Option<PathBuf>) -> Result<Vec<Finding>> {
     Ok(new(found, &known, &|finding| touches(finding, &evidence, &changed)))
 }
 
-/// A commit without the ledger that there was.
+/// A commit without the ledger that there was, which may be in the work tree.
 fn taken_away(name: &str) -> Finding {
+    taken(name, &format!("git restore --staged {}", shell_word(name)))
+}
+
+/// The same where the work tree has none either. Paths are the repository's.
+pub fn removed(name: &str) -> Finding {
+    taken(name, &format!("git restore --staged --worktree {}", shell_word(name)))
+}
+
+fn taken(name: &str, help: &str) -> Finding {
     Finding {
         code: reading::NO_TABLE.code,
         severity: Severity::Error,
-        message: "the commit takes the ledger away".to_owned(),
-        help: Some(format!("git restore --staged {}", shell_word(name))),
+        message: "the commit takes the ledger away; where that is meant, `git commit --no-verify` \
+                  does it"
+            .to_owned(),
+        help: Some(help.to_owned()),
         ..Finding::of_file(name)
     }
 }

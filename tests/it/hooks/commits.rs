@@ -82,6 +82,58 @@ fn a_workspace_in_a_folder_of_any_name_is_found() {
 }
 
 #[test]
+fn of_two_workspaces_each_finding_names_its_own() {
+    let mut repo = Repo::bare_folder();
+    repo.git("init -q").ok();
+    for folder in ["w a", "w-b"] {
+        fs::create_dir(repo.path(folder)).unwrap();
+        repo.cd(folder).orch("init --team").ok();
+        repo.cd("..");
+    }
+    repo.cd("w-b").orch("hooks install").ok();
+    repo.cd("..").commit_all("first");
+    for folder in ["w a", "w-b"] {
+        repo.write(&format!("{folder}/{TASKS}"), &twice());
+    }
+    let ran = repo.git("commit -q -a -m x").fails();
+    ran.says("w a/ORCH/STATE/TASKS.md:6:3").says("w-b/ORCH/STATE/TASKS.md:6:3");
+    repo.git("checkout -q .").ok();
+    repo.run(&["git", "rm", "-q", "--cached", "w a/ORCH/STATE/TASKS.md"]).ok();
+    let help = "git restore --staged 'w a/ORCH/STATE/TASKS.md'";
+    repo.git("commit -q -m x").fails().says(help);
+}
+
+#[test]
+fn a_ledger_that_leaves_the_repository_is_a_commit_that_is_meant() {
+    let mut repo = Repo::installed();
+    let words = [
+        "rm -q ORCH/STATE/TASKS.md",
+        "mv ORCH/STATE/TASKS.md T.md",
+        "mv ORCH/STATE/TASKS.md ORCH/STATE/tasks.md",
+        "rm -q -r ORCH",
+    ];
+    for words in words {
+        let head = repo.git("rev-parse HEAD").out;
+        repo.git(words).ok();
+        let ran = repo.git("commit -q -m x").fails().says("the commit takes the ledger away");
+        ran.says("git commit --no-verify").says("--> ORCH/STATE/TASKS.md");
+        assert_eq!(repo.git("rev-parse HEAD").out, head, "{words}");
+        // What is printed is what brings it back.
+        repo.git("restore --staged --worktree ORCH/STATE/TASKS.md").ok();
+        repo.orch("list").ok();
+        repo.git("reset -q --hard").ok();
+    }
+    // Moved as a whole it is still there.
+    fs::create_dir(repo.path("sub")).unwrap();
+    repo.git("mv ORCH sub/ORCH").ok();
+    repo.git("commit -q -m moved").ok();
+    repo.cd("sub").orch("list").ok();
+    repo.git("rm -q ORCH/STATE/TASKS.md").ok();
+    repo.git("commit -q -m x").fails().says("sub/ORCH/STATE/TASKS.md");
+    repo.git("commit -q --no-verify -m x").ok();
+}
+
+#[test]
 fn a_linked_worktree_commits_its_own_index() {
     let mut repo = Repo::installed();
     repo.git("worktree add -q ../linked").ok();
