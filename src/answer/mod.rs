@@ -8,8 +8,16 @@
 
 pub mod approvals;
 pub mod change;
+pub mod decide;
 pub mod exit;
+pub mod judge;
+pub mod lease;
+pub mod list;
+pub mod log;
 pub mod next;
+pub mod note;
+pub mod queue;
+pub mod request;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};

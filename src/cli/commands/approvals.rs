@@ -5,7 +5,6 @@ use crate::cli::answer::{Answer, Cx, End};
 use crate::cli::args::Format;
 use crate::cli::commands::next::Reader;
 use crate::error::Error;
-use crate::ledger::tasks::shell_word;
 use crate::model::approval::ApprovalStatus;
 use crate::services::approvals::force::Force;
 use crate::services::approvals::list::{self, Item, Query};
@@ -50,13 +49,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ApprovalsArgs) -> End {
     let returned = if args.limit == 0 { total } else { total.min(args.limit) };
     let approvals: Vec<Approval> = items.iter().take(returned).map(answer::approvals::of).collect();
     let notes: Vec<String> = items.iter().take(returned).filter_map(stale).collect();
-    let pending =
-        items.iter().take(returned).find(|item| item.status == Some(ApprovalStatus::Pending));
-    let next: Vec<String> = pending
-        .filter(|item| item.evidence_sha.is_some())
-        .map(|item| cx.command(&format!("evidence show {}", shell_word(&item.approval.id)), None))
-        .into_iter()
-        .collect();
+    let next = answer::approvals::worth_a_look(&cx.caller(), &items[..returned]);
     let rows = approvals.iter().map(row).collect();
     if approvals.is_empty() && cx.global.format() == Format::Table {
         cx.ui.note("no such approval");

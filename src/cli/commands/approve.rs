@@ -1,5 +1,6 @@
 //! `orch approve`, `orch reject` and `orch withdraw`
 
+use crate::answer;
 use crate::cli::answer::{Cx, End, Verb};
 use crate::cli::args::{ChangeArgs, Format};
 use crate::error::Result;
@@ -35,26 +36,21 @@ pub struct WithdrawArgs {
 }
 
 pub(super) fn approve(cx: &mut Cx<'_>, args: ApproveArgs) -> End {
-    decide(cx, args, Verdict::Approve, Verb { command: "approve", kind: "approval.approve" })
+    decide(cx, args, Verdict::Approve)
 }
 
 pub(super) fn reject(cx: &mut Cx<'_>, args: ApproveArgs) -> End {
-    decide(cx, args, Verdict::Reject, Verb { command: "reject", kind: "approval.reject" })
+    decide(cx, args, Verdict::Reject)
 }
 
-fn decide(cx: &mut Cx<'_>, args: ApproveArgs, verdict: Verdict, verb: Verb) -> End {
-    let request = (&args.id, &args.sha);
-    let asked_for = format!("{request:?}");
+fn decide(cx: &mut Cx<'_>, args: ApproveArgs, verdict: Verdict) -> End {
+    let asked_for = answer::judge::asked_for(&args.id, args.sha.as_deref());
     let shown = match &args.sha {
         Some(sha) => Some(sha.clone()),
         None => show(cx, &args.id)?,
     };
-    cx.change(&verb, args.change, &asked_for, &|asked| {
-        let sha = shown.as_deref();
-        let mut decision =
-            judge::judge(asked.ctx, asked.snapshot, asked.who, &args.id, verdict, sha, asked.now)?;
-        judge::note(asked.snapshot, &args.id, asked.note, &mut decision)?;
-        Ok(decision)
+    cx.change(&answer::judge::verb(verdict), args.change, &asked_for, &|asked| {
+        answer::judge::decide(asked, &args.id, verdict, shown.as_deref())
     })
 }
 

@@ -1,6 +1,8 @@
 //! `orch claim`
 
-use crate::cli::answer::{Cx, End, Verb};
+use crate::answer::change::Asked;
+use crate::answer::lease;
+use crate::cli::answer::{Cx, End};
 use crate::cli::args::ChangeArgs;
 use crate::error::{Error, ErrorKind};
 use crate::model::duration;
@@ -33,25 +35,16 @@ pub struct ClaimArgs {
     change: ChangeArgs,
 }
 
-pub(super) fn ttl(text: Option<&str>) -> Result<Option<Duration>, Error> {
-    let ttl = text.map(duration::parse).transpose()?;
-    if ttl.is_some_and(|ttl| ttl < Duration::from_secs(1)) {
-        return Err(Error::usage("`--ttl` must be a second or more"));
-    }
-    Ok(ttl)
-}
-
 pub(super) fn run(cx: &mut Cx<'_>, args: ClaimArgs) -> End {
     let request = claim::Request {
         ids: args.ids,
-        ttl: ttl(args.ttl.as_deref())?,
+        ttl: lease::ttl(args.ttl.as_deref())?,
         token: args.token,
         note: None,
     };
     let mut left = args.wait.as_deref().map(duration::parse).transpose()?.unwrap_or_default();
-    let verb = Verb { command: "claim", kind: "task.claim" };
     loop {
-        let try_once = Try { verb, request: &request, next: args.next };
+        let try_once = Try { request: &request };
         // While there is time left, a claim that fails says nothing.
         if left > Duration::ZERO && !try_once.is_possible(cx)? {
             cx.sys.clock.sleep(LOOK_AGAIN.min(left));
@@ -68,22 +61,13 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ClaimArgs) -> End {
 }
 
 struct Try<'r> {
-    verb: Verb,
     request: &'r claim::Request,
-    next: bool,
 }
 
 impl Try<'_> {
     fn run(&self, cx: &mut Cx<'_>, change: ChangeArgs) -> End {
         let request = self.request;
-        cx.change(&self.verb, change, request, &|asked| {
-            let request = claim::Request { note: asked.note.map(str::to_owned), ..request.clone() };
-            if self.next {
-                claim::claim_next(asked.ctx, asked.snapshot, asked.who, &request, asked.now)
-            } else {
-                claim::claim(asked.ctx, asked.snapshot, asked.who, &request, asked.now)
-            }
-        })
+        cx.change(&lease::CLAIM, change, request, &|asked| lease::decide_claim(asked, request))
     }
 
     /// Looks, as a reader, whether trying is worth it.
@@ -91,12 +75,9 @@ impl Try<'_> {
         let reader = super::next::Reader::open(cx)?;
         let snapshot = reader.snapshot(cx)?;
         let now = reader.ctx.now(snapshot.journal()?.newest());
-        let decided = if self.next {
-            claim::claim_next(&reader.ctx, &snapshot, &reader.who, self.request, now)
-        } else {
-            claim::claim(&reader.ctx, &snapshot, &reader.who, self.request, now)
-        };
-        match decided {
+        let (ctx, who) = (&reader.ctx, &reader.who);
+        let asked = Asked { ctx, snapshot: &snapshot, who, note: None, now };
+        match lease::decide_claim(&asked, self.request) {
             Ok(decision) => Ok(!decision.outcome.nothing_ready),
             Err(e) => Ok(!matches!(
                 e.kind,

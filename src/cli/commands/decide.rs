@@ -1,13 +1,12 @@
 //! `orch decide`
 
+use crate::answer;
 use crate::cli::answer::{Answer, Cx, End};
 use crate::cli::args::{ChangeArgs, Format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::tasks::shell_word;
 use crate::services::context;
-use crate::services::decide::conditions::{Holds, Measured};
-use crate::services::decide::{self, Judged, Mode, Report, Request};
-use crate::wire::decide::{Condition, Decided, Decisions};
+use crate::services::decide::{self, Mode, Request};
+use crate::wire::decide::{Decided, Decisions};
 use clap::Args;
 use std::cell::Cell;
 
@@ -41,7 +40,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: DecideArgs) -> End {
         stop.get().is_some()
     };
     let changed = decide::run(&ctx, &request, &change, &is_stopped, &|report| {
-        serde_json::to_value(shape(report, args.explain)).unwrap_or_default()
+        answer::decide::present(report, args.explain)
     });
     if let (Some(signal), Err(_)) = (stop.get(), &changed) {
         cx.program_exit.set(Some(128 + signal.number()));
@@ -54,48 +53,9 @@ pub(super) fn run(cx: &mut Cx<'_>, args: DecideArgs) -> End {
     Ok(None)
 }
 
-fn shape(report: &Report<'_>, explain: bool) -> Decisions {
-    let of = |judged: &Judged| Decided {
-        appr_id: judged.appr_id.clone(),
-        task_id: judged.task_id.clone(),
-        verdict: judged.verdict.as_str().to_owned(),
-        reasons: judged.reasons.clone(),
-        conditions: explain.then(|| judged.conditions.iter().map(condition).collect()),
-    };
-    let total = report.judged.len();
-    Decisions {
-        approvals: report.judged.iter().map(of).collect(),
-        total,
-        returned: total,
-        truncated: false,
-        mode: report.mode.as_str().to_owned(),
-        already: false,
-        op: report.op.map(Into::into),
-        diff: report.diff.map(str::to_owned),
-    }
-}
-
-fn condition(measured: &Measured) -> Condition {
-    Condition {
-        name: measured.name.to_owned(),
-        holds: match measured.holds {
-            Holds::Yes => Some(true),
-            Holds::Breach | Holds::Fails => Some(false),
-            Holds::Skipped => None,
-        },
-        measured: measured.measured.clone(),
-        limit: measured.limit.clone(),
-        output: measured.output.clone(),
-    }
-}
-
 fn tell(cx: &mut Cx<'_>, answer: &Decisions, explain: bool, warnings: &[String]) -> Result<()> {
     let format = cx.global.format();
-    let left = answer.approvals.iter().filter(|a| a.verdict == "leave");
-    let next: Vec<String> = left
-        .take(1)
-        .map(|a| cx.command(&format!("evidence show {}", shell_word(&a.appr_id)), None))
-        .collect();
+    let next = answer::decide::worth_a_look(&cx.caller(), answer);
     if let (Some(diff), true) = (&answer.diff, format != Format::Json) {
         let _ = cx.ui.diff(diff)?;
     }

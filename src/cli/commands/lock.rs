@@ -1,8 +1,8 @@
 //! `orch lock acquire|renew|release|list|run`
 
+use crate::answer::lease::ttl;
 use crate::cli::answer::{Answer, Cx, End};
 use crate::cli::args::{ChangeArgs, Format};
-use crate::cli::commands::claim::ttl;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::tasks::shell_word;
 use crate::model::duration;

@@ -1,5 +1,6 @@
 //! `orch log`
 
+use crate::answer::log::shape;
 use crate::cli::answer::{Cx, End};
 use crate::cli::args::Format;
 use crate::cli::render::csv::Rows;
@@ -10,8 +11,8 @@ use crate::cli::render::table::{Cell, Column, Table};
 use crate::error::{Error, Result};
 use crate::git::commits::{self, Commit};
 use crate::services::context::Mode;
-use crate::services::log::{self, Blame, Found, Log, Origin, Subject};
-use crate::store::entry::{Entry, RowChangeKind};
+use crate::services::log::{Blame, Found, Log, Origin, Subject};
+use crate::store::entry::Entry;
 use crate::store::journal::{Journal, read};
 use crate::store::snapshot::{Files, Snapshot, Want};
 use crate::wire::log as wire;
@@ -61,10 +62,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: LogArgs) -> End {
     let mut next = Vec::new();
     let damaged = journal.damaged();
     if damaged > 0 {
-        let warning = match damaged {
-            1 => "a line of the journal cannot be read and is not shown".to_owned(),
-            n => format!("{n} lines of the journal cannot be read and are not shown"),
-        };
+        let warning = crate::answer::log::damage(damaged);
         cx.ui.warning(&warning);
         warnings.push(warning);
         next.push(cx.command("audit verify", None));
@@ -332,67 +330,5 @@ fn origin(blame: &Blame) -> wire::CellOrigin {
         ts: entry.map(|entry| entry.ts.clone()),
         command: entry.map(|entry| operation::command(entry)),
         op: entry.map(|entry| entry.id.clone()),
-    }
-}
-
-/// The shape of an operation.
-fn shape(entry: Entry) -> wire::Operation {
-    let own = |spelled: &str| log::value(spelled).map(Cow::into_owned);
-    let changes = entry.changes.into_iter().map(|change| wire::RowChange {
-        file: change.file,
-        row: change.row,
-        kind: match change.kind {
-            RowChangeKind::Insert => "insert",
-            RowChangeKind::Set => "set",
-            RowChangeKind::Remove => "remove",
-        }
-        .to_owned(),
-        cells: change
-            .cells
-            .into_iter()
-            .map(|(column, (before, after))| (column, [own(&before), own(&after)]))
-            .filter(|(_, [before, after])| before != after)
-            .collect(),
-    });
-    let locks = entry.locks.into_iter().map(|lock| wire::LockChange {
-        name: lock.name,
-        owner: lock.owner,
-        expires_at: lock.expires_at,
-        taken_from: lock.taken_from,
-    });
-    let forbidden = entry.forbidden.into_iter();
-    let took_back = entry.took_back.into_iter();
-    wire::Operation {
-        changes: changes.collect(),
-        locks: locks.collect(),
-        forbidden: forbidden
-            .map(|f| wire::Forbidden { code: f.code, file: f.file, row: f.row })
-            .collect(),
-        took_back: took_back
-            .map(|t| wire::TakenBack { file: t.file, row: t.row, op: t.op })
-            .collect(),
-        seq: entry.seq,
-        id: entry.id,
-        ts: entry.ts,
-        actor: entry.actor,
-        host: entry.host,
-        pid: entry.pid,
-        command: entry.command,
-        task: entry.task,
-        appr: entry.appr,
-        op_id: entry.op_id,
-        token: entry.token,
-        note: entry.note,
-        via: entry.via,
-        undoes: entry.undoes,
-        accepts: entry.accepts,
-        waivers: entry.waivers,
-        respelled: entry.respelled,
-        diff: entry.diff,
-        sha_in: entry.sha_in,
-        sha_out: entry.sha_out,
-        parents: entry.parents,
-        hash: entry.hash,
-        commit: None,
     }
 }

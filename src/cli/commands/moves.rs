@@ -1,12 +1,13 @@
 //! The state commands: `ready submit release done fix hold resume drop reopen
 //! move`. They differ by a line of the state machine, not by code.
 
+use crate::answer::lease;
 use crate::cli::answer::{Cx, End, Verb};
 use crate::cli::args::ChangeArgs;
 use crate::error::Error;
 use crate::model::task_state::Command;
-use crate::services::transition::{self, Request};
-use crate::services::{claim, set};
+use crate::services::set;
+use crate::services::transition::Request;
 use clap::Args;
 
 /// Arguments of the commands that take ids only.
@@ -75,10 +76,7 @@ fn run(
     request: &Request,
     change: ChangeArgs,
 ) -> End {
-    cx.change(&verb, change, request, &|asked| {
-        let request = Request { note: asked.note.map(str::to_owned), ..request.clone() };
-        transition::decide(asked.ctx, asked.snapshot, asked.who, command, &request, asked.now)
-    })
+    cx.change(&verb, change, request, &|asked| lease::decide_step(asked, command, request))
 }
 
 macro_rules! plain {
@@ -111,25 +109,20 @@ pub(super) fn reopen(cx: &mut Cx<'_>, args: MoveArgs) -> End {
 pub(super) fn submit(cx: &mut Cx<'_>, args: SubmitArgs) -> End {
     let request =
         Request { ids: args.ids, token: args.token, artifact: args.artifact, ..Request::default() };
-    let verb = Verb { command: "submit", kind: "task.submit" };
     if !args.claim_next {
-        return run(cx, verb, Command::Submit, &request, args.change);
+        return run(cx, lease::SUBMIT, Command::Submit, &request, args.change);
     }
     let asked_for = ("claim-next", &request);
-    cx.change(&verb, args.change, &asked_for, &|asked| {
-        let request = Request { note: asked.note.map(str::to_owned), ..request.clone() };
-        claim::submit_and_claim(asked.ctx, asked.snapshot, asked.who, &request, asked.now)
+    cx.change(&lease::SUBMIT, args.change, &asked_for, &|asked| {
+        lease::decide_submit_and_claim(asked, &request)
     })
 }
 
 pub(super) fn release(cx: &mut Cx<'_>, args: ReleaseArgs) -> End {
     let needs_input = cx.option_text(args.needs_input)?;
-    if needs_input.as_deref().is_some_and(|text| text.trim().is_empty()) {
-        return Err(Error::usage("`--needs-input` needs a text: what must be answered"));
-    }
-    let command = if needs_input.is_some() { Command::NeedsInput } else { Command::Release };
     let request = Request { ids: args.ids, token: args.token, needs_input, ..Request::default() };
-    run(cx, Verb { command: "release", kind: "task.release" }, command, &request, args.change)
+    let command = lease::release_by(&request)?;
+    run(cx, lease::RELEASE, command, &request, args.change)
 }
 
 pub(super) fn move_to(cx: &mut Cx<'_>, args: MoveToArgs) -> End {

@@ -1,12 +1,11 @@
 //! `orch next`
 
+use crate::answer::queue;
 use crate::cli::answer::{Answer, Cx, End};
 use crate::error::Result;
 use crate::services::context::{Context, Identity, Mode};
-use crate::services::{hand_edits, next};
+use crate::services::hand_edits;
 use crate::store::snapshot::{Files, Snapshot, Want};
-use crate::wire::list::{NextList, NextTask};
-use crate::wire::task::Task;
 use clap::Args;
 
 /// Arguments of `orch next`.
@@ -38,21 +37,13 @@ impl Reader {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, _: NextArgs) -> End {
-    let reader = Reader::open(cx)?;
-    let snapshot = reader.snapshot(cx)?;
-    let now = reader.ctx.now(snapshot.journal()?.newest());
-    let items = next::reasons(&reader.ctx, &snapshot, &reader.who, now)?;
-    let claimable = items.iter().filter(|i| i.claimable).count();
-    let mut tasks = Vec::new();
-    for item in items {
-        let [row, ..] = snapshot.tasks.rows_of(&item.id)[..] else { continue };
-        tasks.push(NextTask {
-            task: Task::owned(&snapshot.tasks.task(row)),
-            claimable: item.claimable,
-            reason: item.reason,
-        });
+    let reply = queue::run(&cx.caller(), 0)?;
+    for warning in &reply.warnings {
+        cx.ui.warning(warning);
     }
-    let rows = tasks
+    let rows = reply
+        .data
+        .tasks
         .iter()
         .map(|t| {
             let cell =
@@ -66,21 +57,15 @@ pub(super) fn run(cx: &mut Cx<'_>, _: NextArgs) -> End {
             ]
         })
         .collect();
-    let next = if claimable > 0 {
-        vec![cx.command("claim --next", Some(&reader.who))]
-    } else {
-        Vec::new()
-    };
-    let total = tasks.len();
     cx.rows(&Answer {
-        kind: "task.next",
-        data: NextList { tasks, total, returned: total, truncated: false },
+        kind: reply.kind,
+        data: reply.data,
         columns: &["task_id", "state", "claimable", "reason", "title"],
         flexible: &["title", "reason"],
         rows,
-        warnings: &reader.ctx.warnings,
-        next: &next,
+        warnings: &reply.warnings,
+        next: &reply.next,
     })?;
-    cx.next_for_people(&next);
+    cx.next_for_people(&reply.next);
     Ok(None)
 }

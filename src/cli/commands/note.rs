@@ -1,6 +1,7 @@
 //! `orch note`
 
-use crate::cli::answer::{Cx, End, Verb};
+use crate::answer::note::NOTE;
+use crate::cli::answer::{Cx, End};
 use crate::cli::args::ChangeArgs;
 use crate::services::tasks;
 use clap::Args;
@@ -18,8 +19,7 @@ pub struct NoteArgs {
 
 pub(super) fn run(cx: &mut Cx<'_>, args: NoteArgs) -> End {
     let request = (args.id, cx.text(args.text)?);
-    let verb = Verb { command: "note", kind: "task.note" };
-    cx.change(&verb, args.change, &request, &|asked| {
+    cx.change(&NOTE, args.change, &request, &|asked| {
         tasks::note(asked.snapshot, &request.0, &request.1)
     })
 }

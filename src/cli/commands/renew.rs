@@ -1,8 +1,8 @@
 //! `orch renew`
 
-use crate::cli::answer::{Cx, End, Verb};
+use crate::answer::lease;
+use crate::cli::answer::{Cx, End};
 use crate::cli::args::ChangeArgs;
-use crate::cli::commands::claim::ttl;
 use crate::services::claim;
 use clap::Args;
 
@@ -25,13 +25,9 @@ pub struct RenewArgs {
 pub(super) fn run(cx: &mut Cx<'_>, args: RenewArgs) -> End {
     let request = claim::Request {
         ids: args.ids,
-        ttl: ttl(args.ttl.as_deref())?,
+        ttl: lease::ttl(args.ttl.as_deref())?,
         token: args.token,
         note: None,
     };
-    let verb = Verb { command: "renew", kind: "task.renew" };
-    cx.change(&verb, args.change, &request, &|asked| {
-        let request = claim::Request { note: asked.note.map(str::to_owned), ..request.clone() };
-        claim::renew(asked.ctx, asked.snapshot, asked.who, &request, asked.now)
-    })
+    cx.change(&lease::RENEW, args.change, &request, &|asked| lease::decide_renew(asked, &request))
 }
