@@ -6,6 +6,7 @@ pub mod cli;
 pub mod error;
 pub mod git;
 pub mod ledger;
+pub mod mcp;
 pub mod model;
 pub mod services;
 pub mod store;

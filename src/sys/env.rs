@@ -166,6 +166,57 @@ impl Env for Detached {
     }
 }
 
+/// The surroundings of a server as they were when it started: a workspace and a
+/// folder that stay, and a stdin that is the protocol's and nobody else's.
+pub(super) struct Serving {
+    pub(super) inner: std::sync::Arc<dyn Env>,
+    /// The workspace, for whoever asks without `-C`.
+    pub(super) root: String,
+    pub(super) here: PathBuf,
+}
+
+impl Env for Serving {
+    fn var(&self, name: &str) -> Option<String> {
+        if name == "ORCH_ROOT" { Some(self.root.clone()) } else { self.inner.var(name) }
+    }
+    fn vars(&self) -> Vec<(OsString, OsString)> {
+        self.inner.vars()
+    }
+    fn current_dir(&self) -> io::Result<PathBuf> {
+        Ok(self.here.clone())
+    }
+    fn temp_dir(&self) -> PathBuf {
+        self.inner.temp_dir()
+    }
+    fn user(&self) -> String {
+        self.inner.user()
+    }
+    fn host(&self) -> String {
+        self.inner.host()
+    }
+    fn pid(&self) -> u32 {
+        self.inner.pid()
+    }
+    fn program(&self) -> io::Result<PathBuf> {
+        self.inner.program()
+    }
+    fn stdin_is_terminal(&self) -> bool {
+        false
+    }
+    fn stdout_is_terminal(&self) -> bool {
+        false
+    }
+    fn stderr_is_terminal(&self) -> bool {
+        false
+    }
+    fn terminal_width(&self) -> Option<usize> {
+        None
+    }
+    fn read_stdin(&self) -> io::Result<Vec<u8>> {
+        Err(io::Error::other("it is the stream of the protocol"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

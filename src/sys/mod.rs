@@ -102,4 +102,13 @@ impl Sys {
     pub fn detached(&self) -> Self {
         Self { env: Arc::new(env::Detached(self.env.clone())), ..self.clone() }
     }
+
+    /// The same for a server that keeps to one workspace and to the folder it
+    /// was started in, whatever becomes of either's name, see [`Env`].
+    #[must_use]
+    pub fn serving(&self, root: &Path, here: &Path) -> Self {
+        let root = root.to_string_lossy().into_owned();
+        let env = env::Serving { inner: self.env.clone(), root, here: here.to_owned() };
+        Self { env: Arc::new(env), ..self.clone() }
+    }
 }

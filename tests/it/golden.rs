@@ -57,6 +57,7 @@ golden! {
     lock = "lock";
     log = "log";
     man = "man";
+    mcp = "mcp";
     merge_driver = "merge-driver";
     metrics = "metrics";
     migrate = "migrate";

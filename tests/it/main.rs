@@ -28,6 +28,7 @@ mod keeper;
 mod laws;
 mod log;
 mod look_alikes;
+mod mcp;
 mod merging;
 mod metrics;
 mod migrate;

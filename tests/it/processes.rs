@@ -12,7 +12,7 @@
 
 mod editors;
 mod files;
-mod ground;
+pub mod ground;
 mod locks;
 mod streams;
 

@@ -108,7 +108,7 @@ fn is_test_file(name: &str) -> bool {
 
 // ---- who imports whom ------------------------------------------------------
 
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("model", &["error"]),
     ("ledger", &["model", "error"]),
@@ -119,9 +119,13 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("watch", &["services", "store", "ledger", "model", "sys", "error"]),
     ("git", &["services", "store", "ledger", "model", "sys", "error"]),
     ("answer", &["services", "store", "ledger", "model", "sys", "error", "wire"]),
+    ("mcp", &["answer", "services", "store", "ledger", "model", "sys", "error", "wire"]),
     (
         "cli",
-        &["answer", "watch", "git", "services", "store", "ledger", "model", "sys", "error", "wire"],
+        &[
+            "answer", "mcp", "watch", "git", "services", "store", "ledger", "model", "sys",
+            "error", "wire",
+        ],
     ),
 ];
 

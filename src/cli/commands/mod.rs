@@ -28,6 +28,7 @@ mod list;
 mod lock;
 mod log;
 mod man;
+mod mcp;
 mod merge_driver;
 mod metrics;
 mod migrate;
@@ -126,6 +127,7 @@ commands! {
     "doctor", "Look whether everything is in order", doctor::DoctorArgs, doctor::run;
     "merge-driver", "Merge two versions of a ledger, for git", merge_driver::MergeDriverArgs, merge_driver::run;
     "schema", "Print the JSON Schemas of all answers", schema::SchemaArgs, schema::run;
+    "mcp", "Serve agents over the Model Context Protocol, on stdin and stdout", mcp::McpArgs, mcp::run;
     "watch", "Run agents' commands on tasks, under leases, and look after the ledger", watch::WatchArgs, watch::run;
     "metrics", "Print figures for a monitoring system", metrics::MetricsArgs, metrics::run;
     "completions", "Print a completion script for a shell", completions::CompletionsArgs, completions::run;

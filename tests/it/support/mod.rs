@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "other areas use what this one does not")]
 
+pub mod client;
 pub mod shell;
 pub mod transcript;
 pub mod workspace;

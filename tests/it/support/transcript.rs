@@ -6,6 +6,9 @@
 //! succeed. A block `console once` has one command, so that its output may hold
 //! such lines. A line `[..]` matches any lines, and `[..]` in a line any text.
 //!
+//! In an `mcp` block, whose first one names the options of `orch mcp`, lines that
+//! begin with `-> ` are said to one server and those with `<- ` are heard.
+//!
 //! One file is one workspace and one story: each block goes on where the last
 //! one ended. Besides `orch` there are `cat`, `ls`, `diff` (what changed in the
 //! ledgers since the last `diff`, `init` or file block), `sleep` (time passes at
@@ -15,6 +18,7 @@
 //! `ORCH_UPDATE=1 cargo test` writes what was printed into the files. Read the
 //! difference before you keep it.
 
+use super::client::Client;
 use super::shell;
 use super::workspace::{APPROVALS, TASKS, Workspace};
 use orch::ledger::unified::unified;
@@ -44,7 +48,7 @@ pub fn run_file(path: &Path) {
 
 /// Runs a text and gives it as it should be: equal where all is as expected.
 pub fn run(text: &str) -> Result<String, String> {
-    let mut story = Story { ws: Workspace::new(), seen: [None, None] };
+    let mut story = Story { ws: Workspace::new(), seen: [None, None], client: None };
     let mut out = String::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -69,6 +73,10 @@ pub fn run(text: &str) -> Result<String, String> {
         match info {
             "console" => story.block(&body, false, &mut out)?,
             "console once" => story.block(&body, true, &mut out)?,
+            _ if info.split(' ').next() == Some("mcp") => {
+                let words = info.split(' ').skip(1);
+                story.session(words, &body, &mut out)?;
+            }
             _ => body.iter().for_each(|line| out.extend([line, "\n"])),
         }
         out.push_str(&fence);
@@ -107,6 +115,8 @@ struct Story {
     ws: Workspace,
     /// Both ledgers as the last `diff` saw them.
     seen: [Option<String>; 2],
+    /// The session with `orch mcp` that goes on.
+    client: Option<Client>,
 }
 
 const LEDGERS: [&str; 2] = [TASKS, APPROVALS];
@@ -140,6 +150,42 @@ impl Story {
                 out.extend([*line, "\n"]);
             }
             at = end;
+        }
+        Ok(())
+    }
+
+    /// Says what stands behind `->`, and gives what is heard: the answer to each
+    /// request, and as many other messages as there are `<-` before the next.
+    fn session<'w>(
+        &mut self,
+        words: impl Iterator<Item = &'w str>,
+        body: &[&str],
+        out: &mut String,
+    ) -> Result<(), String> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(Client::start(&self.ws, words)),
+        };
+        let mut at = 0;
+        while at < body.len() {
+            let said = body[at].strip_prefix("-> ");
+            let from = at + usize::from(said.is_some());
+            let end = body[from..].iter().position(|line| line.starts_with("-> "));
+            let expected = &body[from..end.map_or(body.len(), |n| from + n)];
+            let heard = client.exchange(said, expected.len())?;
+            let heard: Vec<String> =
+                heard.iter().map(|line| format!("<- {}", self.ws.shown(line.as_bytes()))).collect();
+            if let Some(said) = said {
+                out.extend(["-> ", said, "\n"]);
+            }
+            let as_expected = matches(expected, &heard);
+            let kept = if as_expected {
+                expected.iter().map(ToString::to_string).collect()
+            } else {
+                heard
+            };
+            kept.iter().for_each(|line| out.extend([line, "\n"]));
+            at = from + expected.len();
         }
         Ok(())
     }
