@@ -6,10 +6,11 @@
 use super::place::{Here, Place};
 use super::repository::Repository;
 use super::script::{Script, VERSION};
-use super::{Hook, Part, State, program};
+use super::{Hook, Part, State, attributes, program};
 use crate::error::Result;
 use crate::store::layout::Layout;
 use crate::sys::Sys;
+use std::path::Path;
 
 /// The setting that names our driver's command.
 pub(super) const DRIVER_KEY: &str = "merge.orch.driver";
@@ -17,6 +18,8 @@ pub(super) const DRIVER_KEY: &str = "merge.orch.driver";
 /// Files of which each kind of attribute can be asked.
 const MERGED: [&str; 3] =
     ["ORCH/STATE/TASKS.md", "ORCH/STATE/APPROVALS.md", "ORCH/STATE/archive/TASKS-2026.md"];
+/// How much of somebody else's line is shown.
+const LONGEST: usize = 60;
 const UNITED: &str = "ORCH/LOGS/2026-01/journal.jsonl";
 
 /// The command of the merge driver. Whatever is no answer of ours stops the
@@ -137,11 +140,50 @@ impl<'s> Setup<'s> {
             None => (State::Installed, None),
             Some(((_, found), _)) if found == "unspecified" => (State::Missing, None),
             Some(((file, found), _)) => {
-                (State::Altered, Some(format!("`{file}` has `merge={found}`")))
+                let text = self.text(&path).unwrap_or_default();
+                // Whose lines are missing is not heard yet: `install` adds them.
+                let is_ours = attributes::missing(&text).is_empty();
+                let state = if is_ours { State::Altered } else { State::Missing };
+                let way = if is_ours { self.way_out(file, &found) } else { String::new() };
+                (state, Some(format!("`{file}` has `merge={found}`{way}")))
             }
         };
         let place = self.layout.display(&path);
         Ok(Part { name: "attributes", state, did: None, place, detail })
+    }
+
+    /// The line that says otherwise, as git looks for it: the repository's own
+    /// file first, then the nearest folder's; of one file the last line counts.
+    fn way_out(&self, file: &str, found: &str) -> String {
+        let spelled = match found {
+            "set" => vec!["merge".to_owned()],
+            "unset" => vec!["-merge".to_owned(), "binary".to_owned()],
+            value => vec![format!("merge={value}")],
+        };
+        let says = |line: &str| {
+            let is_ours = attributes::TEMPLATE.lines().any(|ours| ours == line.trim());
+            let mut words = line.split_ascii_whitespace().skip(1);
+            !line.starts_with('#') && !is_ours && words.any(|w| spelled.iter().any(|s| s == w))
+        };
+        let mut places = vec![self.repository.common.join("info/attributes")];
+        let folders = Path::new(file).ancestors().skip(1);
+        places.extend(folders.map(|dir| self.layout.root.join(dir).join(".gitattributes")));
+        let line = places.iter().find_map(|place| {
+            let text = self.text(place)?;
+            let (at, line) = text.lines().enumerate().filter(|(_, line)| says(line)).last()?;
+            Some((self.repository.shown(place), at + 1, shortened(line)))
+        });
+        match line {
+            Some((place, at, line)) => {
+                format!(": remove line {at} of `{place}`, `{line}`, then: orch hooks install")
+            }
+            None => format!(": another attributes file says so, see `git check-attr -a {file}`"),
+        }
+    }
+
+    fn text(&self, path: &Path) -> Option<String> {
+        let bytes = self.repository.sys.fs.read(path).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     pub(super) fn hook_part(&self, hook: Hook, place: &Place) -> Part {
@@ -150,10 +192,9 @@ impl<'s> Setup<'s> {
             Here::Calls => (State::Called, Some("a hook that is not ours asks orch".to_owned())),
             Here::Other => (State::Missing, Some("another hook is here".to_owned())),
             Here::Fixed(why) => (State::Foreign, Some(fixed(hook, why))),
-            Here::Ours(Script { is_whole: false, .. }, _) => (
-                State::Altered,
-                Some("it was changed since it was installed, and is left alone".to_owned()),
-            ),
+            Here::Ours(script @ Script { is_whole: false, .. }, text) => {
+                (State::Altered, Some(altered(hook, script, text)))
+            }
             Here::Ours(script, _) => self.of_script(script, place),
         };
         // Nobody needs a trailer, so a hook of others is no part of ours.
@@ -183,6 +224,33 @@ impl<'s> Setup<'s> {
         said.extend(place.has_before.then_some("a former hook runs first"));
         (State::Installed, Some(said.join("; ")).filter(|said| !said.is_empty()))
     }
+}
+
+/// What somebody changed in a hook of ours, and what to do with it.
+fn altered(hook: Hook, script: &Script, text: &str) -> String {
+    let ours = super::script::spell(hook, &script.program, script.locks);
+    let mut ours = ours.lines();
+    let other = text.lines().enumerate().find(|(_, line)| ours.next() != Some(line));
+    let line = match other {
+        _ if script.version != VERSION => String::new(),
+        Some((at, line)) => format!(" (line {}: `{}`)", at + 1, shortened(line)),
+        None => " (lines are gone at its end)".to_owned(),
+    };
+    format!(
+        "it was changed since it was installed{line} and is left alone: move it away, then: orch \
+         hooks install; lines of your own belong into `{}.before-orch` beside it, which runs first",
+        hook.name()
+    )
+}
+
+/// A line of somebody else's, fit for a message.
+fn shortened(line: &str) -> String {
+    let plain = line.trim().chars().map(|c| if c.is_control() || c == '`' { ' ' } else { c });
+    let mut short: String = plain.clone().take(LONGEST).collect();
+    if plain.count() > LONGEST {
+        short.push('…');
+    }
+    short
 }
 
 /// Why a hook stays where it is, and how it may ask us.

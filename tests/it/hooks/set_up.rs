@@ -37,6 +37,34 @@ fn what_is_installed_twice_is_installed_once_and_goes_without_a_trace() {
 }
 
 #[test]
+fn an_attribute_that_says_otherwise_is_named_by_its_line() {
+    let repo = Repo::installed();
+    let lines = repo.read("ORCH/.gitattributes").lines().count();
+    for (file, line, at) in [
+        ("ORCH/.gitattributes", "STATE/TASKS.md merge=union", lines + 1),
+        ("ORCH/STATE/.gitattributes", "*.md -merge", 1),
+        (".git/info/attributes", "TASKS.md binary", 1),
+    ] {
+        let was = repo.read(file);
+        repo.append(file, &format!("{line}\n"));
+        let way = format!("remove line {at} of `{file}`, `{line}`, then: orch hooks install");
+        for verb in ["status", "install"] {
+            repo.orch(&format!("hooks {verb}")).exits(10).says(&way);
+        }
+        assert!(repo.health().iter().any(|(_, said)| said.contains(&way)), "{:?}", repo.health());
+        repo.write(file, &was);
+        repo.orch("hooks install").ok();
+    }
+    // Lines of ours that somebody took away are brought back.
+    repo.write("ORCH/.gitattributes", "");
+    repo.write(".gitattributes", "*.md merge=union\n");
+    assert_eq!(repo.status()["attributes"], "missing");
+    repo.orch("hooks status").exits(10).says("next: orch hooks install");
+    repo.orch("hooks install").ok();
+    assert_eq!(repo.status()["attributes"], "installed");
+}
+
+#[test]
 fn what_somebody_changed_since_is_nobodys_to_touch() {
     let repo = Repo::installed();
     repo.append(".git/hooks/pre-commit", "echo mine\n");
@@ -48,6 +76,13 @@ fn what_somebody_changed_since_is_nobodys_to_touch() {
         repo.orch(&format!("hooks {verb}")).exits(10).says("left .git/hooks/pre-commit");
         assert_eq!(repo.read(".git/hooks/pre-commit"), text);
     }
+    // Every command says which line it is, and what leads out of it.
+    let way = "(line 21: `echo mine`) and is left alone: move it away, then: orch hooks install";
+    repo.orch("hooks status").exits(10).says(way).says("`pre-commit.before-orch` beside it");
+    repo.orch("hooks install").exits(10).says(way);
+    assert!(repo.health().iter().any(|(_, said)| said.contains(way)), "{:?}", repo.health());
+    fs::rename(repo.path(".git/hooks/pre-commit"), repo.path("mine")).unwrap();
+    repo.orch("hooks install").ok();
     // One that may not be run is none, whosever it is.
     let repo = Repo::installed();
     repo.git("config core.fileMode true").ok();
