@@ -2,8 +2,9 @@
 //!
 //! Lives here: running one to its end. Not here: which program and what its
 //! answer means (`store::git`), children that run for a while (`watch`).
-//! Invariant: no shell, no terminal, nothing of the caller's `GIT_*`: a command
-//! that runs inside a git hook must ask the repository that it is told to.
+//! Invariant: no shell, no terminal, nothing of the caller's `GIT_*` but where the
+//! user's settings lie: a command that runs inside a git hook must ask the
+//! repository that it is told to.
 
 use super::confined::{self, Confined, Ran};
 use std::io::{self, Write as _};
@@ -51,6 +52,10 @@ pub trait Programs: Send + Sync {
     fn confined(&self, run: &Confined, is_stopped: &dyn Fn() -> bool) -> io::Result<Ran>;
 }
 
+/// Where a user's settings of git lie: git itself finds them so, and they lead to no
+/// other repository.
+const SETTINGS: [&str; 3] = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
+
 /// The real ones.
 #[derive(Debug)]
 pub struct Installed;
@@ -66,7 +71,8 @@ impl Programs for Installed {
         let (name, rest) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(name);
         for (variable, _) in std::env::vars_os() {
-            if variable.as_encoded_bytes().starts_with(b"GIT_") {
+            let name = variable.as_encoded_bytes();
+            if name.starts_with(b"GIT_") && !SETTINGS.iter().any(|kept| kept.as_bytes() == name) {
                 command.env_remove(variable);
             }
         }

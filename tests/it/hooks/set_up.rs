@@ -65,6 +65,21 @@ fn an_attribute_that_says_otherwise_is_named_by_its_line() {
 }
 
 #[test]
+fn a_users_settings_are_found_where_git_finds_them() {
+    let repo = Repo::new();
+    let (hooks, file) = (repo.top().join("shared"), repo.top().join("settings"));
+    let text = format!("[user]\nname = a\nemail = a@b\n[core]\nhooksPath = {}\n", hooks.display());
+    fs::write(&file, text).unwrap();
+    let orch = repo.top().join("bin/orch");
+    let run =
+        |argv: &[&str]| super::ground::ran(repo.command(argv).env("GIT_CONFIG_GLOBAL", &file));
+    run(&[orch.to_str().unwrap(), "hooks", "install"]).ok();
+    assert!(hooks.join("pre-commit").exists() && !repo.path(".git/hooks/pre-commit").exists());
+    repo.append("ORCH/STATE/TASKS.md", "\n<<<<<<< a\n1\n=======\n2\n>>>>>>> b\n");
+    run(&["git", "commit", "-q", "-a", "-m", "x"]).fails().says("unresolved merge");
+}
+
+#[test]
 fn what_somebody_changed_since_is_nobodys_to_touch() {
     let repo = Repo::installed();
     repo.append(".git/hooks/pre-commit", "echo mine\n");
