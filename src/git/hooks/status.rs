@@ -24,11 +24,17 @@ const UNITED: &str = "ORCH/LOGS/2026-01/journal.jsonl";
 
 /// The command of the merge driver. Whatever is no answer of ours stops the
 /// merge: git takes any number up to 128 for conflicts that are marked in the
-/// file, and a missing program ends with 127 and marks nothing.
+/// file, and a missing program ends with 127 and marks nothing. Git before 2.44
+/// takes every number so: for it the lines are marked as git itself would, lest
+/// the other side be lost without a word.
 pub(super) fn driver(word: &str) -> String {
     let program = program::quoted(word).replace('%', "%%");
     let labels = "--base-label %S --ours-label %X --theirs-label %Y";
-    format!("{program} merge-driver %O %A %B %L %P {labels} || exit $(($?-1?129:1))")
+    let lines = "git merge-file -q --marker-size=%L -L %X -L %S -L %Y %A %O %B";
+    format!(
+        "{program} merge-driver %O %A %B %L %P {labels} || \
+         {{ test $? = 1 && exit 1; {lines}; exit 129; }}"
+    )
 }
 
 /// The whole set-up of a workspace's repository.

@@ -79,6 +79,24 @@ fn a_users_settings_are_found_where_git_finds_them() {
     run(&["git", "commit", "-q", "-a", "-m", "x"]).fails().says("unresolved merge");
 }
 
+/// Git before 2.44 takes the number 129 for conflicts that are marked in the file.
+#[test]
+fn without_the_program_the_driver_leaves_marks() {
+    let repo = Repo::installed();
+    let driver = repo.git("config merge.orch.driver").out;
+    for (name, text) in [("base", "x\n"), ("ours", "y\n"), ("theirs", "z\n")] {
+        repo.write(name, text);
+    }
+    fs::remove_file(repo.top().join("bin/orch")).unwrap();
+    let names = [("%O", "base"), ("%A", "ours"), ("%B", "theirs"), ("%L", "7"), ("%P", "p")];
+    let labels = [("%S", "'b b'"), ("%X", "HEAD"), ("%Y", "'it'")];
+    let filled = |text: String, (mark, word): (&str, &str)| text.replace(mark, word);
+    let script = names.into_iter().chain(labels).fold(driver.trim().to_owned(), filled);
+    let script = script.replace(env!("CARGO_BIN_EXE_orch"), "/nowhere/orch");
+    repo.run(&["sh", "-c", &script]).exits(129);
+    assert_eq!(repo.read("ours"), "<<<<<<< HEAD\ny\n=======\nz\n>>>>>>> it\n");
+}
+
 #[test]
 fn what_somebody_changed_since_is_nobodys_to_touch() {
     let repo = Repo::installed();
