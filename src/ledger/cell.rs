@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::ledger::table::{Align, Grid, Table, is_empty_value, trim};
 use crate::model::operation::{CellChange, Column};
-use crate::model::value::refused_char;
+use crate::model::value::{refused_char, refused_kind};
 use unicode_width::UnicodeWidthStr;
 
 /// A value as a cell spells it: `\|` for a pipe, `<br>` for a newline where
@@ -33,9 +33,9 @@ pub fn encode(name: &str, takes_lines: bool, value: &str) -> Result<String> {
     }
     if let Some(c) = refused_char(&out) {
         return Err(Error::usage(format!(
-            "the value for `{name}` holds U+{:04X}, a control or bidirectional character; \
-             a ledger must look like what it says",
-            c as u32
+            "the value for `{name}` holds U+{:04X}, {}; a ledger must look like what it says",
+            c as u32,
+            refused_kind(c)
         )));
     }
     Ok(out)

@@ -19,7 +19,7 @@ use crate::ledger::task_row::{add_task, set_task};
 use crate::ledger::tasks::{RowId, TaskLedger};
 use crate::ledger::verify::{verify, verify_approvals};
 use crate::model::operation::{Column, Operation};
-use crate::model::value::refused_char;
+use crate::model::value::{refused_char, refused_kind};
 use std::collections::BTreeMap;
 
 /// The documents that operations may touch.
@@ -158,12 +158,11 @@ fn set_detail(
     let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let detail = detail.replace("\r\n", "\n");
     let detail = detail.trim_matches('\n');
-    if let Some(c) =
-        detail.chars().find(|c| !matches!(c, '\n' | '\t') && refused_char(&c.to_string()).is_some())
-    {
+    if let Some(c) = refused_char(&detail.replace(['\n', '\t'], " ")) {
         return Err(Error::usage(format!(
-            "the detail text holds U+{:04X}, a control or bidirectional character",
-            c as u32
+            "the detail text holds U+{:04X}, {}",
+            c as u32,
+            refused_kind(c)
         )));
     }
     let body = if detail.is_empty() {

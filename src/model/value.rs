@@ -3,13 +3,29 @@
 //! Here: the characters that are refused, and `key=value` words. Not here: how
 //! a value is spelled in a cell (`ledger::render`).
 
+use crate::model::hidden::{self, Hides};
 use std::borrow::Cow;
 
 /// A character no cell may take: controls (C0, DEL, C1), the line and
-/// paragraph separators, and bidirectional embeddings, overrides and isolates
-/// (Unicode UAX #9).
+/// paragraph separators, bidirectional embeddings, overrides and isolates
+/// (Unicode UAX #9), and tags and selectors that spell what nobody sees.
 pub fn refused_char(text: &str) -> Option<char> {
-    text.chars().find(|c| is_refused(*c))
+    let refused = text.chars().find(|c| is_refused(*c));
+    // Tags begin with 0xf3, selectors with that or 0xef.
+    let spells = || memchr::memchr2(0xef, 0xf3, text.as_bytes()).is_some();
+    refused.or_else(|| {
+        let found = if spells() { hidden::find(text) } else { Vec::new() };
+        found.into_iter().find(|found| found.hides == Hides::Text).map(|found| found.first)
+    })
+}
+
+/// What such a character is.
+pub fn refused_kind(c: char) -> &'static str {
+    if is_refused(c) {
+        "a control or bidirectional character"
+    } else {
+        "which spells what nobody sees"
+    }
 }
 
 /// Whether it is one of those.
@@ -197,6 +213,9 @@ mod tests {
         assert_eq!(refused_char("a\tb"), Some('\t'));
         assert_eq!(refused_char("x\u{202e}y"), Some('\u{202e}'));
         assert_eq!(refused_char("x\u{85}y"), Some('\u{85}'));
+        assert_eq!(refused_char("x\u{e0041}y"), Some('\u{e0041}'));
+        assert_eq!(refused_char("😀\u{e0120}\u{e0121}"), Some('\u{e0120}'));
+        assert_eq!(refused_char("葛\u{e0100}飾 ❤\u{fe0f}"), None);
     }
 
     #[test]

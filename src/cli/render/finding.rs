@@ -6,9 +6,11 @@
 //! escaped or cut in front of it.
 
 use crate::cli::render::safe::safe;
+use crate::model::hidden::shows_nothing;
 use crate::model::severity::Severity;
 use crate::services::check::{Finding, Snippet};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer};
+use std::borrow::Cow;
 use std::ops::Range;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -65,7 +67,7 @@ pub fn text(finding: &Finding, width: Option<usize>, color: bool) -> String {
 fn cut(snippet: &Snippet, room: usize) -> (String, Range<usize>) {
     let Snippet { text, span } = snippet;
     let before = safe(&text[..span.start]);
-    let marked = safe(&text[span.clone()]);
+    let marked = visible(&text[span.clone()]);
     let after = safe(&text[span.end..]);
     if before.width() + marked.width() + after.width() <= room {
         let span = before.len()..before.len() + marked.len();
@@ -82,6 +84,15 @@ fn cut(snippet: &Snippet, room: usize) -> (String, Range<usize>) {
     let end_is_cut = shown_after.len() < after.len() || marked.len() < snippet.span.len();
     let span = start.len()..start.len() + marked.len();
     (format!("{start}{marked}{shown_after}{}", dots(end_is_cut)), span)
+}
+
+/// What is meant, safe, and with all that shows nothing spelled out: it may be what
+/// the finding is about.
+fn visible(marked: &str) -> Cow<'_, str> {
+    if !marked.is_empty() && marked.chars().all(shows_nothing) {
+        return marked.chars().flat_map(char::escape_unicode).collect();
+    }
+    safe(marked)
 }
 
 /// The beginning of a text, in at most so many columns.

@@ -7,6 +7,7 @@
 use crate::error::{Error, Result};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::document::{Document, Kind};
+use crate::ledger::section;
 use crate::ledger::source::{self, Lines};
 use crate::ledger::table::{Grid, Row, trim};
 use crate::ledger::tasks::{RowId, TaskLedger};
@@ -22,6 +23,7 @@ use crate::store::layout::Layout;
 use crate::sys::Sys;
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What a file should be.
@@ -80,6 +82,16 @@ pub struct Page<'a> {
     /// Its tables.
     pub content: Content<'a>,
     lines: OnceCell<Lines<'a>>,
+    ids: OnceCell<HashSet<Cow<'a, str>>>,
+}
+
+/// What a byte of a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Region {
+    /// A row, by its number.
+    Row(usize),
+    /// What stands below a heading, by its number, or above all of them.
+    Prose(Option<usize>),
 }
 
 impl<'a> Page<'a> {
@@ -97,14 +109,72 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The id in a row of it; empty where it has none.
-    pub fn id(&self, row: usize) -> Cow<'_, str> {
-        let kind = match &self.content {
+    /// What a byte of it belongs to.
+    pub fn region(&self, offset: usize) -> Region {
+        let Some(grid) = self.grid() else { return Region::Prose(None) };
+        let row = grid.rows.partition_point(|row| row.span.range().end <= offset);
+        if grid.rows.get(row).is_some_and(|row| row.span.range().contains(&offset)) {
+            return Region::Row(row);
+        }
+        let below = grid.headings.partition_point(|heading| heading.span.start <= offset);
+        Region::Prose(below.checked_sub(1))
+    }
+
+    /// The id of the row that a region is or tells of; empty where it is of none.
+    pub fn id_of(&self, region: Region) -> Cow<'_, str> {
+        match region {
+            Region::Row(row) => self.id(row),
+            Region::Prose(heading) => {
+                let section = heading.and_then(|heading| self.section(heading));
+                section.map_or(Cow::Borrowed(""), |(_, id)| Cow::Borrowed(id))
+            }
+        }
+    }
+
+    /// The detail section that a heading begins or stands in: its own heading, and
+    /// the id.
+    pub fn section(&self, heading: usize) -> Option<(usize, &'a str)> {
+        let headings = &self.grid()?.headings;
+        let mut level = u8::MAX;
+        for (at, heading) in headings[..=heading].iter().enumerate().rev() {
+            if heading.level < level {
+                level = heading.level;
+                let (title, _) = section::title(self.text, heading);
+                let ids = self.ids();
+                if let Some(id) = section::ids(title).find(|id| ids.contains(*id)) {
+                    return Some((at, id));
+                }
+            }
+        }
+        None
+    }
+
+    /// The ids of its rows.
+    fn ids(&self) -> &HashSet<Cow<'a, str>> {
+        self.ids.get_or_init(|| {
+            let Some(grid) = self.grid() else { return HashSet::new() };
+            let document = Document::view(self.kind(), grid);
+            let mut ids: HashSet<_> = grid
+                .rows
+                .iter()
+                .map(|row| Cow::<'a, str>::Owned(document.id(row).into_owned()))
+                .collect();
+            ids.remove("");
+            ids
+        })
+    }
+
+    const fn kind(&self) -> Kind {
+        match &self.content {
             Content::Approvals(_) => Kind::Approvals,
             _ => Kind::Tasks,
-        };
+        }
+    }
+
+    /// The id in a row of it; empty where it has none.
+    pub fn id(&self, row: usize) -> Cow<'_, str> {
         self.grid().map_or(Cow::Borrowed(""), |grid| {
-            let id = Document::view(kind, grid).id(&grid.rows[row]).into_owned();
+            let id = Document::view(self.kind(), grid).id(&grid.rows[row]).into_owned();
             Cow::Owned(id)
         })
     }
@@ -168,14 +238,13 @@ impl<'a> Book<'a> {
         for source in sources {
             match source::text(&source.bytes, &source.name) {
                 Err(error) => book.unread.push(error),
-                Ok(text) => {
-                    match contents(text, &source.name, source.expect) {
-                        Err(error) => book.without_table.push(error),
-                        Ok(contents) => book.pages.extend(contents.into_iter().map(|content| {
-                            Page { name: &source.name, text, content, lines: OnceCell::new() }
-                        })),
-                    }
-                }
+                Ok(text) => match contents(text, &source.name, source.expect) {
+                    Err(error) => book.without_table.push(error),
+                    Ok(contents) => book.pages.extend(contents.into_iter().map(|content| {
+                        let (lines, ids) = (OnceCell::new(), OnceCell::new());
+                        Page { name: &source.name, text, content, lines, ids }
+                    })),
+                },
             }
         }
         book

@@ -57,7 +57,8 @@ rules! {
     ragged_row: RAGGED_ROW;
     detached_row: DETACHED_ROW;
     mixed_line_ends: MIXED_LINE_ENDS;
-    characters: CONTROL_CHARACTER, INVISIBLE_CHARACTER;
+    characters: CONTROL_CHARACTER, HIDDEN_TEXT, INVISIBLE_CHARACTER;
+    markup: HIDDEN_MARKUP, SECTION_COMMENT;
     unknown_state: UNKNOWN_STATE;
     unknown_owner: UNKNOWN_OWNER;
     bad_actor: BAD_ACTOR, UNKNOWN_ROLE;
