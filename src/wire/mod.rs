@@ -12,6 +12,7 @@ pub mod decide;
 pub mod diff;
 pub mod evidence;
 pub mod exchange;
+pub mod help;
 pub mod hooks;
 pub mod line;
 pub mod list;

@@ -1,5 +1,9 @@
 //! The kinds of answers and their JSON Schemas (draft 2020-12).
+//!
+//! Invariant: what a program may rely on is kept in `tests/golden/schemas`, and
+//! `orch/1` only ever adds to it (`ORCH/docs/FORMAT.md`).
 
+use crate::wire::SCHEMA;
 use crate::wire::approval::ApprovalList;
 use crate::wire::audit::Audit;
 use crate::wire::change::Change;
@@ -40,6 +44,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("journal.log", "orch log [ID]", of::<LogListShape>()),
         ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),
+        ("help", "orch outside of a workspace", of::<crate::wire::help::Help>()),
         ("config", "orch config", of::<Config>()),
         ("metrics", "orch metrics", of::<crate::wire::metrics::Metrics>()),
         ("watch.once", "orch watch --once", of::<crate::wire::watch::Events>()),
@@ -62,7 +67,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
     kinds.push(("lock.acquire", "orch lock acquire NAME", lock.clone()));
     kinds.push(("lock.renew", "orch lock renew NAME", lock.clone()));
     kinds.push(("lock.release", "orch lock release NAME", lock));
-    kinds.push(("schema", "orch schema", json!({"type": "object"})));
+    kinds.push(("schema", "orch schema", schemas()));
     kinds.push(("error", "any command with --json", error()));
     kinds
 }
@@ -99,18 +104,40 @@ const CHANGES: [(&str, &str); 28] = [
     ("journal.redo", "orch redo"),
 ];
 
+fn schemas() -> Value {
+    json!({
+        "type": "object",
+        "description": "`schema`: with a kind its JSON Schema, else the schemas of all.",
+        "properties": {
+            "kinds": {
+                "type": "object",
+                "description": "The schema of a whole answer, by its kind.",
+                "additionalProperties": {"type": "object"}
+            }
+        }
+    })
+}
+
 fn error() -> Value {
     json!({
         "type": "object",
         "required": ["code", "message", "hint", "exit"],
         "properties": {
-            "code": {"type": "string"},
-            "message": {"type": "string"},
-            "hint": {"type": ["string", "null"]},
-            "exit": {"type": "integer"}
+            "code": {"type": "string", "description": "What kind of refusal it is; stable."},
+            "message": {"type": "string", "description": "What happened and why, for people."},
+            "hint": {
+                "type": ["string", "null"],
+                "description": "One whole command that is safe to type next."
+            },
+            "exit": {"type": "integer", "description": "The exit number of that code."}
         }
     })
 }
+
+/// What a program that reads answers may rely on.
+const GROWTH: &str = "The version. It stays while members, kinds and words are only added; \
+                      ignore those that you do not know. What goes away, changes its name, type \
+                      or meaning is `orch/2`.";
 
 /// The schema of a whole answer: the envelope around a kind's data.
 pub fn envelope(kind: &str, data: &Value) -> Value {
@@ -132,7 +159,7 @@ pub fn envelope(kind: &str, data: &Value) -> Value {
         o.remove("$defs")
     });
     let mut properties = serde_json::Map::new();
-    properties.insert("schema".into(), json!({"const": "orch/1"}));
+    properties.insert("schema".into(), json!({"const": SCHEMA, "description": GROWTH}));
     properties.insert("kind".into(), json!({"const": kind}));
     properties.insert(member.into(), data);
     properties.insert("warnings".into(), json!({"type": "array", "items": {"type": "string"}}));

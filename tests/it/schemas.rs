@@ -2,9 +2,13 @@
 //!
 //! In-process, on the world of `faults`. Here: every kind at least once, errors
 //! of each code that can be had, the next commands of every answer. In the
-//! folder: the validator.
+//! folder: the validator, the manual asked again in JSON, and the kept shapes with
+//! what may become of them.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "places files by hand")]
 
+mod grown;
+mod manual;
+mod shapes;
 pub mod validator;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,7 +182,7 @@ fn every_kind_of_answer_is_what_its_schema_says() {
         next_commands_run(world, line, &answer);
         seen.insert(answer["kind"].as_str().unwrap().to_owned());
     };
-    for line in ["init --team --dry-run --json", "init --json", "demo --json"] {
+    for line in ["--json", "init --team --dry-run --json", "init --json", "demo --json"] {
         let world = World::empty();
         look(line, &world.run(line), &world);
     }

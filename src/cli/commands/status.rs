@@ -9,6 +9,7 @@ use crate::services::config::Durability;
 use crate::services::{list, next, queue, runs};
 use crate::store::discover::Start;
 use crate::store::layout::Layout;
+use crate::wire::help::{Command, Help};
 use crate::wire::list::{LeaseCounts, Run, StateCount, Status};
 use clap::Args;
 use std::collections::HashSet;
@@ -29,14 +30,30 @@ pub(super) fn without_command(cx: &mut Cx<'_>) -> End {
                     dir.display()
                 )));
             }
-            let help = args::tree().render_help().to_string();
-            let _ = cx.ui.emit(|out, _| out.write_all(help.as_bytes()))?;
-            cx.ui.next("orch init");
+            help(cx)?;
             Ok(None)
         }
         Err(e) => Err(e),
         Ok(_) => run(cx, StatusArgs {}),
     }
+}
+
+/// What there is to type where there is no ledger.
+fn help(cx: &mut Cx<'_>) -> Result<()> {
+    let mut tree = args::tree();
+    let init = "orch init".to_owned();
+    if cx.global.format() == Format::Json {
+        let commands = tree.get_subcommands().filter(|command| !command.is_hide_set());
+        let commands = commands.map(|command| Command {
+            name: command.get_name().to_owned(),
+            about: command.get_about().map(ToString::to_string).unwrap_or_default(),
+        });
+        return cx.json("help", &Help { commands: commands.collect() }, &[], &[init]);
+    }
+    let help = tree.render_help().to_string();
+    let _ = cx.ui.emit(|out, _| out.write_all(help.as_bytes()))?;
+    cx.ui.next(&init);
+    Ok(())
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
@@ -96,7 +113,14 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
     if !expired.is_empty() {
         next.push(cx.command("reap", Some(who)));
     }
-    next.push(cx.command(if status.total == 0 { "add \"The first task\"" } else { "list" }, None));
+    if status.total == 0 {
+        next.push(cx.command("add \"The first task\"", None));
+    } else if claimable == 0 {
+        // Why nothing is free.
+        next.push(cx.command("next", Some(who)));
+    } else {
+        next.push(cx.command("list", None));
+    }
     match cx.global.format() {
         Format::Json => cx.json("status", &status, &ctx.warnings, &next)?,
         Format::Jsonl => {

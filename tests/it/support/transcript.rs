@@ -20,7 +20,7 @@
 
 use super::client::Client;
 use super::shell;
-use super::workspace::{APPROVALS, TASKS, Workspace};
+use super::workspace::{APPROVALS, Ran, TASKS, Workspace};
 use orch::ledger::unified::unified;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -48,7 +48,18 @@ pub fn run_file(path: &Path) {
 
 /// Runs a text and gives it as it should be: equal where all is as expected.
 pub fn run(text: &str) -> Result<String, String> {
-    let mut story = Story { ws: Workspace::new(), seen: [None, None], client: None };
+    tell(text, &mut Story::new())
+}
+
+/// Runs a text with `--json` for every command of ours that names no format, and
+/// gives what each of them printed. What the text expects does not matter.
+pub fn in_json(text: &str) -> Result<Vec<Ran>, String> {
+    let mut story = Story { heard: Some(Vec::new()), ..Story::new() };
+    tell(text, &mut story)?;
+    Ok(story.heard.unwrap_or_default())
+}
+
+fn tell(text: &str, story: &mut Story) -> Result<String, String> {
     let mut out = String::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -117,11 +128,17 @@ struct Story {
     seen: [Option<String>; 2],
     /// The session with `orch mcp` that goes on.
     client: Option<Client>,
+    /// What our commands said, where everything is asked as JSON.
+    heard: Option<Vec<Ran>>,
 }
 
 const LEDGERS: [&str; 2] = [TASKS, APPROVALS];
 
 impl Story {
+    fn new() -> Self {
+        Self { ws: Workspace::new(), seen: [None, None], client: None, heard: None }
+    }
+
     fn file(&mut self, path: &str, body: &[&str]) {
         let text: String = body.iter().flat_map(|line| [*line, "\n"]).collect();
         self.ws.write(path, text);
@@ -195,8 +212,10 @@ impl Story {
         let line = shell::parse(text)?;
         let mut bytes: Vec<u8> = Vec::new();
         let mut told = String::new();
-        for words in &line.pipeline {
-            (bytes, told) = self.simple(words, &bytes)?;
+        for (n, words) in line.pipeline.iter().enumerate() {
+            // What a program reads stays as it is.
+            let is_shown = n + 1 == line.pipeline.len() && line.redirect.is_none();
+            (bytes, told) = self.simple(words, &bytes, is_shown)?;
         }
         if let Some((path, append)) = &line.redirect {
             let path = self.ws.cwd().join(path);
@@ -211,7 +230,12 @@ impl Story {
         Ok(printed + &told)
     }
 
-    fn simple(&mut self, words: &[String], stdin: &[u8]) -> Result<(Vec<u8>, String), String> {
+    fn simple(
+        &mut self,
+        words: &[String],
+        stdin: &[u8],
+        is_shown: bool,
+    ) -> Result<(Vec<u8>, String), String> {
         let mut words = words;
         let mut for_once = Vec::new();
         while let [first, rest @ ..] = words
@@ -226,7 +250,7 @@ impl Story {
         let io = |why: std::io::Error| why.to_string();
         let done = |bytes: Vec<u8>| Ok((bytes, String::new()));
         let result = match words[..] {
-            ["orch", ..] => Ok(self.orch(&words[1..], stdin)),
+            ["orch", ..] => Ok(self.orch(&words[1..], stdin, is_shown)),
             ["git", ..] => self.git(&words[1..]),
             ["diff"] => done(self.diff().into_bytes()),
             ["cat", file] => Ok(match fs::read(path(file)) {
@@ -287,9 +311,16 @@ impl Story {
         result
     }
 
-    fn orch(&mut self, words: &[&str], stdin: &[u8]) -> (Vec<u8>, String) {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    fn orch(&mut self, words: &[&str], stdin: &[u8], is_shown: bool) -> (Vec<u8>, String) {
+        let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let has_format = words.iter().any(|w| w == "--json" || w.starts_with("--format"));
+        if self.heard.is_some() && is_shown && !has_format {
+            words.insert(0, "--json".to_owned());
+        }
         let ran = self.ws.run_words(&words, stdin);
+        if is_shown && let Some(heard) = &mut self.heard {
+            heard.push(ran.clone());
+        }
         let mut told = ran.stderr;
         if ran.exit > 0 {
             told.push_str(&format!("[exit {}]\n", ran.exit));
