@@ -7,6 +7,7 @@
     reason = "a test may panic, look at the real disk, and say what it skips"
 )]
 
+mod agent;
 mod alerts;
 mod approvals;
 mod audit;
