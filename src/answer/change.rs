@@ -1,8 +1,9 @@
 //! The answer to a changing command, whatever door it came through.
 
-use crate::answer::{Caller, Reply, next};
+use crate::answer::{Caller, Reply, bound, brief, next};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Timestamp;
+use crate::services;
 use crate::services::change::{self, Change, Decision, OpId, Report};
 use crate::services::context::{Context, Identity};
 use crate::store::snapshot::Snapshot;
@@ -82,7 +83,7 @@ pub fn run(
         ctx,
         change,
         &|snapshot, now| decide(&Asked { ctx, snapshot, who, note, now }),
-        &present,
+        &|report| present(caller, verb, who, report),
     )?;
     let answer: wire::change::Change =
         serde_json::from_value(changed.data.clone()).unwrap_or_default();
@@ -97,7 +98,7 @@ pub fn run(
 }
 
 /// The answer, from the ledgers as they are now.
-fn present(report: &Report<'_>) -> Value {
+fn present(caller: &Caller<'_>, verb: &Verb, who: &Identity, report: &Report<'_>) -> Value {
     let find = |id: &str| {
         [report.tasks, report.before].into_iter().find_map(|ledger| {
             let [row] = ledger.rows_of(id)[..] else { return None };
@@ -112,6 +113,75 @@ fn present(report: &Report<'_>) -> Value {
         approval.in_force = (approved && !report.outcome.already).then_some(true);
         Some(approval)
     });
-    let answer = wire::change::Change::of(report.outcome, &find, approval, report.op, report.diff);
-    serde_json::to_value(answer).unwrap_or_default()
+    let mut answer =
+        wire::change::Change::of(report.outcome, &find, approval, report.op, report.diff);
+    let step = Step::of(verb, &answer);
+    if step == Step::Claim {
+        answer.brief = brief(report);
+    }
+    let mut data = serde_json::to_value(&answer).unwrap_or_default();
+    answer.untrusted = brief::untrusted(&data);
+    if let Some(tokens) = step.tokens() {
+        // Where something is cut, one command more says where it is whole.
+        answer.cut = vec![String::new()];
+        let next = next::after_change(caller, who, &answer, report.outcome.nothing_ready);
+        answer.cut = bound::fit(&mut data, &next, tokens);
+    }
+    let more = [("cut", answer.cut), ("untrusted", answer.untrusted)];
+    if let Some(data) = data.as_object_mut() {
+        for (name, names) in more.into_iter().filter(|(_, names)| !names.is_empty()) {
+            data.insert(name.to_owned(), names.into());
+        }
+    }
+    data
+}
+
+/// Where a change stands on the way from a claim to a submit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// One task is taken, by whatever command.
+    Claim,
+    /// One that is held goes on or comes to its end.
+    Held,
+    /// It is not on that way, or about several tasks.
+    None,
+}
+
+impl Step {
+    fn of(verb: &Verb, answer: &wire::change::Change) -> Self {
+        let one = answer.tasks.is_none() && answer.diff.is_none();
+        match verb.command {
+            _ if !one => Self::None,
+            "claim" | "move" | "set" if answer.lease.is_some() => Self::Claim,
+            "submit" if answer.claimed.iter().flatten().next().is_some() => Self::Claim,
+            "submit" | "renew" | "release" | "handover" => Self::Held,
+            _ => Self::None,
+        }
+    }
+
+    const fn tokens(self) -> Option<usize> {
+        match self {
+            Self::Claim => Some(bound::CLAIM),
+            Self::Held => Some(bound::STEP),
+            Self::None => None,
+        }
+    }
+}
+
+/// What goes with the task that was taken.
+fn brief(report: &Report<'_>) -> Option<wire::brief::Brief> {
+    let outcome = report.outcome;
+    let id = outcome.claimed.iter().flatten().next().or(outcome.task.iter().flatten().next())?;
+    let row = report.tasks.find(id).ok()?;
+    let task = report.tasks.task(row);
+    let depends: Vec<&str> = task.depends().collect();
+    let mut known = services::brief::of(report.tasks, report.snapshot, id, &depends);
+    Some(wire::brief::Brief {
+        file: report.tasks.path().to_owned(),
+        line: report.tasks.line(row),
+        criteria: brief::criteria(&mut known),
+        depends_on: brief::depends_on(&mut known),
+        detail: known.plan,
+        handover: known.handover.map(Into::into),
+    })
 }

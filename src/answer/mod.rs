@@ -7,6 +7,8 @@
 //! here prints, and two faces that ask the same get the same object.
 
 pub mod approvals;
+pub mod bound;
+pub mod brief;
 pub mod change;
 pub mod decide;
 pub mod exit;
@@ -71,6 +73,15 @@ impl Caller<'_> {
             command.push_str(&format!(" --as {}", who.actor));
         }
         command
+    }
+
+    /// The same where the actor does not matter but is best repeated.
+    pub fn typed(&self, rest: &str) -> String {
+        let command = self.command(rest, None);
+        match self.actor {
+            Some(actor) => format!("{command} --as {}", shell_word(actor)),
+            None => command,
+        }
     }
 
     /// An error with one whole command that is safe to type next, with the

@@ -6,9 +6,14 @@
 use crate::answer::Caller;
 use crate::ledger::tasks::shell_word;
 use crate::model::actor::Role;
-use crate::services::context::Identity;
+use crate::model::task::{is_offered_to, same_actor};
+use crate::services::context::{Context, Identity};
+use crate::services::transition::Case;
+use crate::store::snapshot::Snapshot;
 use crate::wire::approval::Approval;
 use crate::wire::change::Change;
+use crate::wire::list::Shown;
+use crate::wire::task::Task;
 
 /// What is worth looking at once an approval was asked for or decided.
 fn after_approval(caller: &Caller<'_>, approval: &Approval) -> Vec<String> {
@@ -43,37 +48,84 @@ pub fn after_change(
     }
     let several = answer.tasks.is_some();
     let current = answer.claimed.iter().flatten().next().or(answer.task.iter().flatten().next());
+    let token = answer.lease.as_ref().and_then(|lease| lease.token);
     let Some(task) = current.filter(|_| !several) else {
-        let token = answer.lease.as_ref().and_then(|lease| lease.token);
         let ids: Vec<String> =
             answer.tasks.iter().flatten().map(|task| shell_word(&task.task_id)).collect();
         return match token {
-            Some(token) => ["submit", "renew", "release"]
-                .map(|verb| with(format!("{verb} {} --token {token}", ids.join(" "))))
-                .to_vec(),
+            Some(_) => of_holder(caller, who, &ids.join(" "), token),
             None => vec![with("next".to_owned())],
         };
     };
     let id = shell_word(&task.task_id);
-    let token = answer
-        .lease
-        .as_ref()
-        .and_then(|lease| lease.token)
-        .map_or_else(String::new, |token| format!(" --token {token}"));
-    let is_cmd = who.actor.role() == Role::Cmd || who.solo;
-    let is_work = who.actor.role() == Role::Work || who.solo;
-    match task.state.as_deref() {
-        Some("PLAN") if is_cmd => vec![with(format!("ready {id}"))],
+    let mut next = match task.state.as_deref() {
+        Some("PLAN") if directs(who) => vec![with(format!("ready {id}"))],
         // With dependencies it may not be free yet: `next` tells.
-        Some("READY" | "FIX") if is_work && task.depends.is_empty() => {
+        Some("READY" | "FIX") if works(who) && task.depends.is_empty() => {
             vec![with(format!("claim {id}"))]
         }
-        Some("DOING") if answer.lease.is_some() => vec![
-            with(format!("submit {id}{token}")),
-            with(format!("renew {id}{token}")),
-            with(format!("release {id}{token}")),
-        ],
-        Some("REVIEW") if who.solo => vec![with(format!("done {id}"))],
+        Some("DOING") if answer.lease.is_some() => of_holder(caller, who, &id, token),
+        // Who did it does not accept it, and alone a person decides when to.
         _ => vec![with("next".to_owned())],
+    };
+    if !answer.cut.is_empty() {
+        next.push(caller.command(&format!("show {id}"), None));
     }
+    next
+}
+
+fn directs(who: &Identity) -> bool {
+    who.actor.role() == Role::Cmd || who.solo
+}
+
+fn works(who: &Identity) -> bool {
+    who.actor.role() == Role::Work || who.solo
+}
+
+/// What whoever holds tasks does with them.
+fn of_holder(caller: &Caller<'_>, who: &Identity, ids: &str, token: Option<u64>) -> Vec<String> {
+    let token = token.map_or_else(String::new, |token| format!(" --token {token}"));
+    ["submit", "renew", "release"]
+        .map(|verb| caller.command(&format!("{verb} {ids}{token}"), Some(who)))
+        .to_vec()
+}
+
+/// Whole commands that this caller may type after a look at a task.
+pub fn after_show(
+    caller: &Caller<'_>,
+    ctx: &Context,
+    snapshot: &Snapshot<'_>,
+    shown: &Shown,
+) -> Vec<String> {
+    let task = &shown.task;
+    let id = shell_word(&task.task_id);
+    let is_closed = matches!(task.state.as_deref(), Some("DONE" | "DROP"));
+    if shown.archived || is_closed {
+        return vec![caller.command(&format!("log {id}"), None)];
+    }
+    if snapshot.tasks.rows_of(&task.task_id).len() > 1 {
+        return vec![caller.command("check", None)];
+    }
+    // Whose name is none may still look; the next change says what is wrong.
+    let Ok(who) = ctx.identity(caller.actor) else { return Vec::new() };
+    let with = |rest: String| vec![caller.command(&rest, Some(&who))];
+    let is_mine = || task.lock_owner.as_deref().is_some_and(|o| same_actor(o, &who.actor));
+    match task.state.as_deref() {
+        Some("PLAN") if directs(&who) => with(format!("ready {id}")),
+        Some("READY" | "FIX") if is_free(&who, task, shown) => with(format!("claim {id}")),
+        Some("DOING") if is_mine() => match Case::of(snapshot, &task.task_id) {
+            Ok(case) => of_holder(caller, &who, &id, case.token(ctx)),
+            Err(_) => with("check".to_owned()),
+        },
+        _ => with("next".to_owned()),
+    }
+}
+
+/// Whether a claim would probably be granted.
+fn is_free(who: &Identity, task: &Task<'_>, shown: &Shown) -> bool {
+    let owner = task.owner.as_deref();
+    (is_offered_to(owner, &who.actor) || (who.solo && owner.is_none()))
+        && task.lock_owner.is_none()
+        && shown.depends_on.iter().all(|on| on.state.as_deref() == Some("DONE"))
+        && !shown.approvals.iter().any(|a| a.status.as_deref() == Some("pending"))
 }

@@ -40,7 +40,13 @@ pub fn run(caller: &Caller<'_>, limit: usize) -> Result<Reply<NextList>> {
     let next = is_any_free.then(|| caller.command("claim --next", Some(&who)));
     Ok(Reply {
         kind: "task.next",
-        data: NextList { tasks, total, returned, truncated: returned < total },
+        data: NextList {
+            tasks,
+            total,
+            returned,
+            truncated: returned < total,
+            untrusted: vec!["tasks".to_owned()],
+        },
         warnings: ctx.warnings,
         next: next.into_iter().collect(),
         end: None,

@@ -12,12 +12,15 @@ use crate::ledger::cell::{encode, overlap};
 use crate::ledger::edit::Edits;
 use crate::ledger::flags;
 use crate::ledger::format;
+use crate::ledger::handover;
 use crate::ledger::row::remove_row;
 use crate::ledger::schema;
 use crate::ledger::section;
+use crate::ledger::source;
 use crate::ledger::task_row::{add_task, set_task};
 use crate::ledger::tasks::{RowId, TaskLedger};
 use crate::ledger::verify::{verify, verify_approvals};
+use crate::model::handover::Handover;
 use crate::model::operation::{Column, Operation};
 use crate::model::value::{refused_char, refused_kind};
 use std::collections::BTreeMap;
@@ -99,6 +102,9 @@ pub fn spell(documents: &Documents<'_, '_>, operations: &[Operation]) -> Result<
             Operation::SetDetail { id, title, text: detail } => {
                 set_detail(ledger, id, title, detail, &mut edits)?;
             }
+            Operation::AddHandover { id, title, handover } => {
+                add_handover(ledger, id, title, handover, &mut edits)?;
+            }
             Operation::Archive { id, year } => {
                 let row = ledger.find(id)?;
                 let table = ledger.row(row).table as usize;
@@ -175,8 +181,7 @@ fn set_detail(
         let body = if last { body } else { format!("{body}{ending}") };
         return edits.replace(text, span, body).map_err(|_| overlap());
     }
-    let ids = ledger.rows().map(|row| ledger.id(row).into_owned());
-    let level = if grid.headings.len() > 1 { section::level(text, &grid.headings, ids) } else { 3 };
+    let level = level(ledger);
     let gap = match text.as_bytes() {
         [] => String::new(),
         [.., b'\n'] => ending.to_owned(),
@@ -187,6 +192,40 @@ fn set_detail(
     let heading = format!("{} {id} {title}", "#".repeat(usize::from(level)));
     let section = format!("{gap}{}{ending}{body}", heading.trim_end());
     edits.replace(text, text.len()..text.len(), section).map_err(|_| overlap())
+}
+
+/// The level of a new detail section.
+fn level(ledger: &TaskLedger<'_>) -> u8 {
+    let headings = &ledger.grid().headings;
+    let ids = ledger.rows().map(|row| ledger.id(row).into_owned());
+    if headings.len() > 1 { section::level(ledger.grid().text(), headings, ids) } else { 3 }
+}
+
+/// Inserts behind the last line of the section that is not blank.
+fn add_handover(
+    ledger: &TaskLedger<'_>,
+    id: &str,
+    title: &str,
+    added: &Handover,
+    edits: &mut Edits,
+) -> Result<()> {
+    let text = ledger.grid().text();
+    let Some((heading, body)) = ledger.section(id) else {
+        let level = level(ledger);
+        return set_detail(ledger, id, title, &handover::spell(added, level)?, edits);
+    };
+    let level = handover::level_of(&ledger.grid().headings, &heading);
+    let filled = text[..body.end].trim_end_matches(['\n', '\r', ' ', '\t']).len();
+    let ending = source::line_ending_near(text, filled);
+    let spelled = handover::spell(added, level)?.replace('\n', ending);
+    let at = source::next_line(text, filled);
+    let has_end = source::line_end(text, filled) < text.len();
+    let before = ending.repeat(if has_end { 1 } else { 2 });
+    // What follows must not go on with the quote.
+    let is_apart = at < body.end || body.end == text.len();
+    let behind = if is_apart { "" } else { ending };
+    let new = format!("{before}{spelled}{ending}{behind}");
+    edits.replace(text, at..at, new).map_err(|_| overlap())
 }
 
 /// The names a person may use for a cell: a canonical column, an alias, or the

@@ -4,6 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::approval_row::{decided, spelled};
 use crate::ledger::approvals::ApprovalLedger;
 use crate::ledger::cell::encoded;
+use crate::ledger::handover;
 use crate::ledger::table::is_empty_value;
 use crate::ledger::tasks::TaskLedger;
 use crate::model::field::ApprovalField;
@@ -23,7 +24,7 @@ pub(super) fn verify(
     };
     // Whoever asked for many is told which one it is.
     let of = |id: &str, what: &str| wrong(what).map_err(|error: Error| error.about(id));
-    let new = after.grid().text();
+    let (grid, new) = (before.grid(), after.grid().text());
     let moved: isize = operations
         .iter()
         .map(|o| match o {
@@ -58,7 +59,9 @@ pub(super) fn verify(
             return of(id, "Markdown would split its row otherwise");
         }
     }
-    let has_detail = operations.iter().any(|o| matches!(o, Operation::SetDetail { .. }));
+    let is_detail =
+        |o: &Operation| matches!(o, Operation::SetDetail { .. } | Operation::AddHandover { .. });
+    let has_detail = operations.iter().any(is_detail);
     let sections = has_detail.then(|| after.sections());
     for operation in operations {
         let (id, cells) = match operation {
@@ -72,6 +75,26 @@ pub(super) fn verify(
                     != Some(text.replace("\r\n", "\n").trim_matches('\n'))
                 {
                     return of(id, "a heading in it would end its section");
+                }
+                continue;
+            }
+            Operation::AddHandover { id, handover, .. } => {
+                let before = before.section(id);
+                let section = sections.as_ref().and_then(|sections| sections.of(id));
+                let there = section.map(|(heading, body)| {
+                    handover::of_section(new, &after.grid().headings, &heading, &body)
+                });
+                let count = before.map_or(0, |(heading, body)| {
+                    let headings = &grid.headings;
+                    handover::of_section(grid.text(), headings, &heading, &body).len()
+                });
+                let there = there.unwrap_or_default();
+                if there.len() != count + 1 || there.last().is_none_or(|(last, _)| last != handover)
+                {
+                    return of(
+                        id,
+                        "its section holds something that does not end, such as a fence",
+                    );
                 }
                 continue;
             }

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod evidence_path;
 pub mod field;
 pub mod flags;
+pub mod handover;
 pub mod hidden;
 pub mod history;
 pub mod id;

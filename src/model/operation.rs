@@ -6,6 +6,7 @@
 use crate::model::approval::ApprovalStatus;
 use crate::model::field::{ApprovalField, TaskField};
 use crate::model::flags::Flag;
+use crate::model::handover::Handover;
 
 /// A column of the task table: a known one, or an unknown one by its header.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -80,6 +81,16 @@ pub enum Operation {
         title: String,
         /// The text below the heading.
         text: String,
+    },
+    /// A handover at the end of a task's detail section, which is made where
+    /// there is none.
+    AddHandover {
+        /// Which task.
+        id: String,
+        /// For the heading of a new section.
+        title: String,
+        /// What is left for others.
+        handover: Handover,
     },
     /// A closed row moves to `archive/TASKS-<year>.md`.
     Archive {

@@ -112,6 +112,8 @@ pub struct Report<'r> {
     pub before: &'r TaskLedger<'r>,
     /// The approval ledger as it is now, or would be.
     pub approvals: &'r ApprovalLedger<'r>,
+    /// What was decided on, for what it knows of archives.
+    pub snapshot: &'r Snapshot<'r>,
     /// The operation; `None` for a dry run or where nothing changed.
     pub op: Option<&'r OpHeader>,
     /// The diff, for a dry run.
@@ -258,6 +260,7 @@ fn attempt(
             tasks: &snapshot.tasks,
             before: &snapshot.tasks,
             approvals: &snapshot.approvals,
+            snapshot: &snapshot,
             op: None,
             diff: change.dry_run.then_some(""),
         };
@@ -306,6 +309,7 @@ fn attempt(
         tasks: &after,
         before: &snapshot.tasks,
         approvals: approvals.as_ref().unwrap_or(&snapshot.approvals),
+        snapshot: &snapshot,
         op: (!change.dry_run).then_some(&header),
         diff: change.dry_run.then_some(&prepared.diff),
     };

@@ -128,11 +128,17 @@ fn own_lease(
     if standing != Standing::Holder || !lease.is_live(now, ctx.settings.leases.grace) {
         return Ok(None);
     }
-    let Expiry::At(expires_at) = lease.expiry else { return Ok(None) };
+    Ok(running(ctx, who, case))
+}
+
+/// The lease that the caller holds on a task, as it needs to know it.
+pub(super) fn running(ctx: &Context, who: &Identity, case: &Case<'_>) -> Option<Grant> {
+    let lease = case.lease().filter(|lease| lease.is_held_by(&who.actor))?;
+    let Expiry::At(expires_at) = lease.expiry else { return None };
     let ttl = mirror::read(&ctx.sys, &ctx.layout, &case.task.id)
         .map_or(ctx.settings.leases.ttl.as_secs(), |m| m.ttl_sec);
     let owner = who.actor.as_str().to_owned();
-    Ok(Some(Grant { token: Some(token), owner, expires_at, ttl_secs: ttl }))
+    Some(Grant { token: case.token(ctx), owner, expires_at, ttl_secs: ttl })
 }
 
 fn held_now(case: &Case<'_>, who: &Identity) -> Error {

@@ -5,6 +5,7 @@
 pub mod approvals;
 pub mod archive;
 pub mod audit;
+pub mod brief;
 pub mod change;
 pub mod check;
 pub mod claim;
@@ -19,6 +20,7 @@ pub mod exchange;
 pub mod flags;
 pub mod gates;
 pub mod hand_edits;
+pub mod handover;
 pub mod ids;
 pub mod init;
 pub mod list;

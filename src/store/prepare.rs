@@ -393,7 +393,7 @@ impl Transaction {
         if rendered.tasks.is_some() {
             let lines = operations.iter().map(|operation| match operation {
                 Operation::FormatTasks => Lines::All,
-                Operation::SetDetail { .. } => Lines::Prose,
+                Operation::SetDetail { .. } | Operation::AddHandover { .. } => Lines::Prose,
                 _ => Lines::Rows,
             });
             let before = Document::view(Kind::Tasks, snapshot.tasks.grid());
@@ -452,6 +452,7 @@ fn named(operations: &[Operation]) -> Vec<&str> {
             Operation::AddTask { id, .. }
             | Operation::SetTask { id, .. }
             | Operation::SetDetail { id, .. }
+            | Operation::AddHandover { id, .. }
             | Operation::AddApproval { id, .. }
             | Operation::SetApproval { id, .. }
             | Operation::Archive { id, .. }

@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod brief;
 pub mod change;
 pub mod check;
 pub mod decide;

@@ -73,7 +73,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// The changing commands, all of one shape.
-const CHANGES: [(&str, &str); 28] = [
+const CHANGES: [(&str, &str); 29] = [
     ("check.accept", "orch check --accept"),
     ("check.fix", "orch check --fix"),
     ("task.add", "orch add TITLE"),
@@ -84,6 +84,7 @@ const CHANGES: [(&str, &str); 28] = [
     ("task.renew", "orch renew ID"),
     ("task.release", "orch release ID"),
     ("task.submit", "orch submit ID"),
+    ("task.handover", "orch handover ID --note TEXT"),
     ("task.done", "orch done ID"),
     ("task.fix", "orch fix ID"),
     ("task.hold", "orch hold ID"),

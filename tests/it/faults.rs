@@ -55,6 +55,8 @@ const SCENES: &[Scene] = &[
     scene(&[CLAIMED], "renew T-1 --as WORK@ada"),
     scene(&[CLAIMED], "release T-1 --as WORK@ada"),
     scene(&[CLAIMED], "release T-1 --needs-input Why? --as WORK@ada"),
+    scene(&[CLAIMED], "handover T-1 --note Half --as WORK@ada"),
+    scene(&[], "handover T-3 --note Half --as WORK@ada"),
     scene(&[CLAIMED], "submit T-1 --artifact out.txt --as WORK@ada"),
     scene(&[CLAIMED], "submit T-1 --claim-next --as WORK@ada"),
     scene(&[CLAIMED, SUBMITTED], "done T-1 --as CMD@boss"),

@@ -29,6 +29,7 @@ golden! {
     approve = "approve";
     audit = "audit";
     claim = "claim";
+    claim_hands_over = "claim-hands-over";
     completions = "completions";
     config = "config";
     decide = "decide";
@@ -47,6 +48,7 @@ golden! {
     fmt = "fmt";
     formats = "formats";
     hand_made = "hand-made";
+    handover = "handover";
     hold = "hold";
     hooks = "hooks";
     import = "import";

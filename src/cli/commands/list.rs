@@ -106,7 +106,8 @@ fn write(
             let get = |n: usize| ledger.task(found.rows[n]);
             let list =
                 TaskList { get: &get, returned: found.rows.len(), total: found.total, fields };
-            return cx.json("task.list", &list, warnings, &[]);
+            let next = cx.caller().typed("next");
+            return cx.json("task.list", &list, warnings, &[next]);
         }
         Format::Jsonl => {
             let mut line = Vec::new();

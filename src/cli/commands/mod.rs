@@ -19,6 +19,7 @@ mod evidence;
 mod export;
 mod flag;
 mod fmt;
+mod handover;
 mod hooks;
 mod import;
 mod init;
@@ -92,6 +93,7 @@ commands! {
     "renew", "Keep a lease", renew::RenewArgs, renew::run;
     "submit", "Hand a task in for review", moves::SubmitArgs, moves::submit;
     "release", "Give a task back", moves::ReleaseArgs, moves::release;
+    "handover", "Write down what was done and what is left, for whoever goes on", handover::HandoverArgs, handover::run;
     "done", "Accept a task (CMD or AUDIT, not who did it)", moves::MoveArgs, moves::done;
     "fix", "Send a task back (CMD or AUDIT, not who did it)", moves::MoveArgs, moves::fix;
     "hold", "Stop a task for now (CMD)", moves::MoveArgs, moves::hold;

@@ -3,7 +3,7 @@
 use crate::answer::{self, Reply};
 use crate::cli::answer::{Cx, End};
 use crate::cli::args::Format;
-use crate::cli::render::{csv, markdown};
+use crate::cli::render::{brief, csv, markdown};
 use crate::error::Result;
 use crate::model::field::TaskField;
 use crate::wire::list::{Field, Shown};
@@ -23,6 +23,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: ShowArgs) -> End {
         cx.ui.warning(warning);
     }
     write(cx, &reply)?;
+    cx.next_for_people(&reply.next);
     Ok(None)
 }
 
@@ -88,8 +89,9 @@ fn for_people(cx: &mut Cx<'_>, shown: &Shown, fields: &[Field]) -> Result<()> {
             text(&approval.approver),
         ))?;
     }
-    if let Some(detail) = &shown.detail {
-        let _ = cx.ui.lines(&format!("\n{detail}"))?;
+    if let Some(detail) = shown.detail.as_ref().filter(|detail| !detail.is_empty()) {
+        let _ = cx.ui.line("")?;
+        brief::fenced(cx, &place, detail)?;
     }
     Ok(())
 }

@@ -94,6 +94,7 @@ fn for_people(cx: &mut Cx<'_>, command: &str, answer: &Change, nothing: bool) ->
         let _ =
             cx.ui.line(&format!("lease of {} until {}{token}", lease.owner, lease.expires_at))?;
     }
+    super::brief::tell(cx, answer)?;
     let taken: Vec<&str> = answer.reaped.iter().map(String::as_str).collect();
     if !taken.is_empty() && command != "reap" {
         cx.ui.note(&format!("expired leases taken back: {}", taken.join(", ")));

@@ -5,6 +5,7 @@
 //! Invariant: nothing here opens a stream or asks the environment; every
 //! function writes to the writer it is given and returns the writer's error.
 
+pub mod brief;
 pub mod change;
 pub mod comparison;
 pub mod csv;

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "other areas use what this one does not")]
 
 pub mod client;
+pub mod printed;
 pub mod shell;
 pub mod transcript;
 pub mod workspace;

@@ -318,6 +318,7 @@ impl Story {
             words.insert(0, "--json".to_owned());
         }
         let ran = self.ws.run_words(&words, stdin);
+        super::printed::judge(&self.ws, &ran);
         if is_shown && let Some(heard) = &mut self.heard {
             heard.push(ran.clone());
         }

@@ -58,6 +58,22 @@ fn add_files(dir: &Path, found: &mut Files) {
     }
 }
 
+fn copy_dir(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("the folder is the test's own") {
+        let path = entry.expect("the folder is the test's own").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        let kind = fs::symlink_metadata(&path).expect("it was listed just now").file_type();
+        if kind.is_dir() {
+            fs::create_dir(&target).expect("the folder is new");
+            copy_dir(&path, &target);
+        } else if kind.is_file() {
+            let _ = fs::copy(&path, &target);
+        } else if let Ok(leads) = fs::read_link(&path) {
+            let _ = std::os::unix::fs::symlink(leads, &target);
+        }
+    }
+}
+
 /// So many minutes.
 pub fn mins(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
@@ -162,6 +178,22 @@ impl Workspace {
         for (path, bytes) in before.iter().filter(|(path, bytes)| now.get(*path) != Some(bytes)) {
             fs::write(path, bytes).expect("the file is the test's own");
         }
+    }
+
+    /// The same files at the same moment, apart.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let twin = Self::new();
+        copy_dir(&self.root, &twin.root);
+        twin.clock.set(orch::sys::Clock::now_ms(&*self.clock));
+        let now = self.surroundings.borrow();
+        let below = now.cwd.strip_prefix(&self.root).unwrap_or(Path::new(""));
+        *twin.surroundings.borrow_mut() = Surroundings {
+            vars: now.vars.clone(),
+            cwd: twin.root.join(below),
+            columns: now.columns,
+        };
+        twin
     }
 
     /// Time.
