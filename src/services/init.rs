@@ -2,6 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::unified::unified;
+use crate::services::agents;
+use crate::store::discover::{Start, worktree_of};
 use crate::store::layout::Layout;
 use crate::store::replace::{Durability, replace, resolve};
 use crate::sys::Sys;
@@ -77,6 +79,37 @@ pub fn init(sys: &Sys, request: &Request) -> Result<Made> {
         replace(sys, &target, None, text.as_bytes(), Durability::Full)?;
     }
     Ok(made)
+}
+
+/// The same with a section for agents beside it. In a workspace that exists, here
+/// or above, only the section is written. `lang` is what was asked for.
+///
+/// # Errors
+/// As [`init`] and [`agents::plan`]; then nothing was written.
+pub fn with_agents(
+    sys: &Sys,
+    request: &Request,
+    dir: Option<PathBuf>,
+    lang: Option<Lang>,
+) -> Result<(PathBuf, Made)> {
+    let found = match Layout::discover(sys, dir.map_or(Start::CurrentDir, Start::At)) {
+        Ok(layout) => Some(worktree_of(sys, &layout, &request.root)),
+        Err(e) if e.kind == ErrorKind::NotFound => None,
+        Err(e) => return Err(e),
+    };
+    let is_new = found.is_none();
+    let root = found.unwrap_or_else(|| request.root.clone());
+    let root = sys.fs.canonicalize(&root).unwrap_or(root);
+    let (layout, confined) = (Layout::new(&root), &sys.within(&root));
+    let section = agents::plan(confined, &layout, lang, request.lang)?;
+    let mut made = Made { files: Vec::new(), diff: String::new() };
+    if is_new {
+        made = init(sys, request)?;
+    }
+    let wrote = section.carry_out(confined, &layout, request.dry_run)?;
+    made.files.extend(wrote.files);
+    made.diff.push_str(&wrote.diff);
+    Ok((root, made))
 }
 
 fn make_dir(sys: &Sys, dir: &Path) -> Result<()> {

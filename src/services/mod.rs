@@ -2,6 +2,7 @@
 //!
 //! Not here: how they are called (`cli`), how changes reach the disk (`store`).
 
+pub mod agents;
 pub mod approvals;
 pub mod archive;
 pub mod audit;
@@ -29,6 +30,7 @@ pub mod log;
 pub mod migrate;
 pub mod next;
 pub mod policy;
+pub mod prime;
 pub mod queue;
 pub mod runs;
 pub mod set;

@@ -37,6 +37,11 @@ impl Layout {
         self.root.join("ORCH/orch.yaml")
     }
 
+    /// `ORCH/prime.md`.
+    pub fn prime(&self) -> PathBuf {
+        self.root.join("ORCH/prime.md")
+    }
+
     /// `ORCH/.gitattributes`.
     pub fn gitattributes(&self) -> PathBuf {
         self.root.join("ORCH/.gitattributes")

@@ -21,6 +21,7 @@ pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod migrate;
+pub mod prime;
 pub mod sarif;
 pub mod schema;
 pub mod task;

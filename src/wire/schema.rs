@@ -45,6 +45,7 @@ pub fn kinds() -> Vec<(&'static str, &'static str, Value)> {
         ("audit.verify", "orch audit verify", of::<Audit>()),
         ("status", "orch, orch status", of::<Status>()),
         ("help", "orch outside of a workspace", of::<crate::wire::help::Help>()),
+        ("prime", "orch prime", of::<crate::wire::prime::Prime>()),
         ("config", "orch config", of::<Config>()),
         ("metrics", "orch metrics", of::<crate::wire::metrics::Metrics>()),
         ("watch.once", "orch watch --once", of::<crate::wire::watch::Events>()),

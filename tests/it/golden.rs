@@ -53,6 +53,7 @@ golden! {
     hooks = "hooks";
     import = "import";
     init = "init";
+    init_agents = "init-agents";
     japanese = "japanese";
     leases = "leases";
     list = "list";
@@ -67,6 +68,7 @@ golden! {
     next = "next";
     no_command = "no-command";
     note = "note";
+    prime = "prime";
     ready = "ready";
     reap = "reap";
     redo = "redo";

@@ -36,6 +36,7 @@ mod merging;
 mod metrics;
 mod migrate;
 mod notify;
+mod prime;
 mod processes;
 #[path = "../props/laws.rs"]
 mod props;

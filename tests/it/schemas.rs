@@ -86,6 +86,7 @@ const LIFE: &[&str] = &[
     "show T-3",
     "leases",
     "status",
+    "prime",
     "config",
     "doctor",
     "metrics",

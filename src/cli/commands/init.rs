@@ -16,6 +16,10 @@ pub struct InitArgs {
     /// For several people: without `solo: true`, so that nobody judges their own work
     #[arg(long)]
     team: bool,
+    /// Tell agents about it in AGENTS.md (and CLAUDE.md, if that is there); in a
+    /// workspace that exists this is all it does
+    #[arg(long)]
+    agents: bool,
     /// Write nothing; print the files that would be made, as a diff
     #[arg(long)]
     dry_run: bool,
@@ -40,24 +44,43 @@ pub(super) fn run(cx: &mut Cx<'_>, args: InitArgs) -> End {
         None => Lang::En,
     };
     let request = Request { root: root.clone(), lang, team: args.team, dry_run: args.dry_run };
-    let made = init::init(cx.sys, &request)?;
-    let next = if args.dry_run { vec![] } else { vec![cx.command("add \"The first task\"", None)] };
+    let typed = args.lang.is_some().then_some(lang);
+    let (root, made) = if args.agents {
+        init::with_agents(cx.sys, &request, cx.global.dir.clone(), typed)?
+    } else {
+        (root, init::init(cx.sys, &request)?)
+    };
+    tell(cx, &args, root.display().to_string(), made)
+}
+
+fn tell(cx: &mut Cx<'_>, args: &InitArgs, root: String, made: init::Made) -> End {
+    let is_new = made.files.iter().any(|file| file == "ORCH/STATE/TASKS.md");
+    let already = made.files.is_empty();
+    let mut next = Vec::new();
+    if !args.dry_run {
+        if is_new {
+            next.push(cx.command("add \"The first task\"", None));
+        }
+        if args.agents {
+            next.push(cx.command("prime", None));
+        }
+    }
     if matches!(cx.global.format(), Format::Json | Format::Jsonl) {
-        let data = Made {
-            root: root.display().to_string(),
-            files: made.files,
-            already: false,
-            diff: args.dry_run.then_some(made.diff),
-        };
+        let diff = args.dry_run.then_some(made.diff);
+        let data = Made { root, files: made.files, already, diff };
         cx.json("workspace.init", &data, &[], &next)?;
         return Ok(None);
+    }
+    if already {
+        cx.ui.note("already so; nothing was changed");
     }
     if args.dry_run {
         let _ = cx.ui.diff(&made.diff)?;
         return Ok(None);
     }
     for file in &made.files {
-        let _ = cx.ui.line(&format!("made {file}"))?;
+        let verb = if file.starts_with("ORCH/") { "made" } else { "wrote a section into" };
+        let _ = cx.ui.line(&format!("{verb} {file}"))?;
     }
     cx.next(&next);
     Ok(None)

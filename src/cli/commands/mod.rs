@@ -36,6 +36,7 @@ mod migrate;
 mod moves;
 mod next;
 mod note;
+mod prime;
 mod reap;
 mod renew;
 mod request;
@@ -113,6 +114,7 @@ commands! {
     "reap", "Take expired leases back", reap::ReapArgs, reap::run;
     "lock", "Take, keep and give back named locks, or run a program under them", lock::LockArgs, lock::run;
     "status", "Show how things stand", status::StatusArgs, status::run;
+    "prime", "Print what an agent needs to begin", prime::PrimeArgs, prime::run;
     "diff", "Show what changed in the ledgers since a commit", diff::DiffArgs, diff::run;
     "log", "Show what was done, by whom and when", log::LogArgs, log::run;
     "audit", "Look whether the journal is whole", audit::AuditArgs, audit::run;
