@@ -7,15 +7,17 @@
 //! file that differs in nothing else is said to.
 
 use crate::git::revision::Ledgers;
-use crate::ledger::change::{RowChange, RowChangeKind};
+use crate::ledger::change::{RowChange, RowChangeKind, TextChange};
 use crate::ledger::compare;
 use crate::ledger::document::{Document, Kind as Ledger};
 use crate::ledger::flags;
+use crate::ledger::section::Sections;
 use crate::model::field::{ApprovalField, TaskField};
 use crate::model::flags::Flag;
 use crate::services::log::value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 /// Everything that differs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -171,12 +173,23 @@ impl Comparison {
             let cells = row(&after, &is, &change.row).or_else(|| row(&before, &was, &change.row));
             self.changes.push(told(kind, change, &cells.unwrap_or_default()));
         }
-        self.texts.extend(texts.into_iter().map(|text| Place {
-            file: file.to_owned(),
-            line: text.at,
-            removed: text.before.lines().count(),
-            added: text.after.lines().count(),
-        }));
+        let details = match (kind, texts.is_empty()) {
+            (Ledger::Tasks, false) => details(&before, &after, was.keys().chain(is.keys())),
+            _ => Details::default(),
+        };
+        for (id, sides) in &details.of {
+            let cells = Cells::from([(DETAIL.to_owned(), sides.clone())]);
+            match self.changes.iter_mut().find(|c| c.file == file && c.id == **id) {
+                Some(change) => change.cells.extend(cells),
+                None => {
+                    let cells_of = row(&after, &is, id).unwrap_or_default();
+                    let (file, row) = (file.to_owned(), (*id).to_owned());
+                    let change = RowChange { file, row, ..RowChange::default() };
+                    self.changes.push(Change { cells, ..told(kind, change, &cells_of) });
+                }
+            }
+        }
+        self.texts.extend(texts.iter().filter_map(|text| details.rest(file, text)));
     }
 
     /// Makes one change of a row that went from one file to another.
@@ -244,6 +257,94 @@ impl Comparison {
         }
     }
 }
+
+/// What is shown as the column of a changed detail section.
+pub const DETAIL: &str = "detail";
+
+/// Detail sections that differ, and the lines of them.
+#[derive(Debug, Default)]
+struct Details<'t> {
+    of: BTreeMap<&'t str, (Option<String>, Option<String>)>,
+    before: BTreeSet<&'t str>,
+    /// By their numbers.
+    after: BTreeSet<usize>,
+}
+
+impl Details<'_> {
+    /// What of other lines is no line of these; none where all are. A section may
+    /// come in one go with text before or behind it.
+    fn rest(&self, file: &str, text: &TextChange) -> Option<Place> {
+        let was = text.before.lines().map(str::trim_end);
+        let was: Vec<_> = was.map(|l| (l.is_empty(), self.before.contains(l))).collect();
+        let is = text.after.lines().enumerate();
+        let is: Vec<_> = is
+            .map(|(n, l)| (l.trim().is_empty(), self.after.contains(&(text.at + n))))
+            .map(|(is_empty, is_known)| (is_empty, is_known && !is_empty))
+            .collect();
+        let is_ours = was.iter().chain(&is).any(|(_, is_known)| *is_known);
+        let (old, new) = (left(&was, is_ours), left(&is, is_ours));
+        let place = Place {
+            file: file.to_owned(),
+            line: text.at + new.start,
+            removed: old.len(),
+            added: new.len(),
+        };
+        (place.removed + place.added > 0).then_some(place)
+    }
+}
+
+/// The lines that are left between known ones at the beginning and at the end.
+/// Each line says whether it is empty, and known.
+fn left(lines: &[(bool, bool)], is_ours: bool) -> Range<usize> {
+    let strange = |(is_empty, is_known): &(bool, bool)| !is_empty && !is_known;
+    let Some(first) = lines.iter().position(strange) else {
+        return 0..if is_ours { 0 } else { lines.len() };
+    };
+    let last = lines.iter().rposition(strange).unwrap_or(first);
+    let is_known = |lines: &[(bool, bool)]| lines.iter().any(|(_, is_known)| *is_known);
+    let start = if is_known(&lines[..first]) { first } else { 0 };
+    let end = if is_known(&lines[last..]) { last + 1 } else { lines.len() };
+    start..end
+}
+
+/// The detail sections of tasks that differ; none where a column is named so.
+fn details<'t>(
+    before: &'t Document<'_>,
+    after: &'t Document<'_>,
+    ids: impl Iterator<Item = &'t Cow<'t, str>>,
+) -> Details<'t> {
+    let mut found = Details::default();
+    let has_column = |document: &Document<'_>| {
+        let grid = document.grid();
+        grid.tables.iter().any(|table| grid.headers(table).iter().any(|name| *name == DETAIL))
+    };
+    if has_column(before) || has_column(after) {
+        return found;
+    }
+    let (was, is) = (before.grid(), after.grid());
+    let (old, new) =
+        (Sections::new(was.text(), &was.headings), Sections::new(is.text(), &is.headings));
+    for id in ids {
+        let (from, to) = (old.of(id), new.of(id));
+        let body = |text: &str, spans: &Spans| {
+            spans.as_ref().map(|(_, b)| text[b.clone()].trim().to_owned())
+        };
+        let sides = (body(was.text(), &from), body(is.text(), &to));
+        if sides.0 == sides.1 {
+            continue;
+        }
+        let span = |spans: Spans| spans.map_or(0..0, |(heading, body)| heading.start..body.end);
+        found.before.extend(was.text()[span(from)].lines().map(str::trim_end));
+        let span = span(to);
+        let first = is.text()[..span.start].matches('\n').count() + 1;
+        found.after.extend((first..).zip(is.text()[span].lines()).map(|(number, _)| number));
+        found.of.insert(id, sides);
+    }
+    found
+}
+
+/// A heading and its body, where there is one.
+type Spans = Option<(Range<usize>, Range<usize>)>;
 
 /// A change of a row with the values that people know it by.
 fn told(kind: Ledger, change: RowChange, row: &BTreeMap<String, String>) -> Change {

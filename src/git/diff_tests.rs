@@ -55,6 +55,38 @@ fn rows_are_told_by_their_values() {
 }
 
 #[test]
+fn a_detail_section_is_its_tasks() {
+    let rows = "| 1 | a | PLAN | - | - |\n| 2 | b | PLAN | - | - |\n";
+    let of = |was: &str, is: &str| of_tasks(&format!("{rows}{was}"), &format!("{rows}{is}"));
+    let one = "\n### 1 a\n\nold\n\nsame\n";
+    assert_eq!(of(one, &one.replace("old", "new")), ["Changed 1 detail old\n\nsame>new\n\nsame"]);
+    assert_eq!(of(one, ""), ["Changed 1 detail old\n\nsame>-"]);
+    let two = "\n### 2 b\n\nmore\n";
+    assert_eq!(of(one, &format!("{one}{two}")), ["Changed 2 detail ->more"]);
+    // Both at once, and in one go with other text.
+    let text = "\n## Other\n\nx\n";
+    let is = format!("{}{two}{text}", one.replace("old", "new"));
+    assert_eq!(
+        of(one, &is),
+        ["Changed 1 detail old\n\nsame>new\n\nsame", "Changed 2 detail ->more", "text 15 -0 +4"]
+    );
+    // A heading alone, and what only looks like an id of a row.
+    assert_eq!(of(one, &one.replace("1 a", "1 b")), ["text 6 -1 +1"]);
+    assert_eq!(of("", "\n### 3 c\n\nx\n"), ["text 5 -0 +4"]);
+    // A new row with its section.
+    let row = "| 3 | c | PLAN | - | - |\n";
+    assert_eq!(
+        of("", &format!("{row}\n### 3 c\n\nx\n")),
+        ["Added 3 detail ->x state ->PLAN title ->c"]
+    );
+    // Where a column has that name, lines are lines.
+    let wide = |text: &str| text.replace("notes", "detail");
+    let (was, is) = (tasks(&format!("{rows}{one}")).1, tasks(&format!("{rows}{two}")).1);
+    let found = said(&[(TASKS, &wide(&was))], &[(TASKS, &wide(&is))]);
+    assert!(found.iter().all(|said| said.starts_with("text ")), "{found:?}");
+}
+
+#[test]
 fn a_row_that_changes_its_file_is_one_change() {
     let row = "| 1 | a | DONE | - | - |\n";
     let (with, without) = (tasks(row).1, tasks("").1);

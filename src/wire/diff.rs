@@ -51,7 +51,8 @@ pub struct Change {
     pub title: Option<String>,
     /// The task that an approval is about.
     pub task: Option<String>,
-    /// Column to value before and after; of a flag the column is `value`.
+    /// Column to value before and after; of a flag the column is `value`, and
+    /// `detail` is the text of a task's detail section.
     pub cells: BTreeMap<String, Cell>,
 }
 

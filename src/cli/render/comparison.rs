@@ -9,8 +9,9 @@ use super::markdown::{code, text as plain};
 use super::safe::safe;
 use super::style::Style;
 use super::width::width;
-use crate::git::diff::{About, Change, Comparison, Kind, Place};
+use crate::git::diff::{About, Change, Comparison, DETAIL, Kind, Place};
 use crate::model::field::{ApprovalField, TaskField};
+use similar::{ChangeTag, TextDiff};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -146,6 +147,8 @@ struct Told {
     to: Option<String>,
     /// What was appended, where that is all.
     appended: Option<String>,
+    /// How much differs, of a text that is too long to be shown.
+    amount: Option<String>,
 }
 
 /// The cells that differ, the most telling first. The three lock cells are one
@@ -181,7 +184,9 @@ fn told(change: &Change) -> Vec<Told> {
                 _ => None,
             };
             let appended = appended.map(|text| text.trim_start_matches(['・', ' ']).to_owned());
-            Told { label: column.clone(), from, to, appended }
+            let is_text = change.about == About::Task && column == DETAIL;
+            let amount = is_text.then(|| amount(from.as_deref(), to.as_deref()));
+            Told { label: column.clone(), from, to, appended, amount }
         })
         .collect();
     if is_leased {
@@ -206,7 +211,16 @@ fn lease(change: &Change) -> Told {
         from: words(owner.0, until.0),
         to: words(owner.1, until.1),
         appended: None,
+        amount: None,
     }
+}
+
+/// How many lines of a text came and went.
+fn amount(from: Option<&str>, to: Option<&str>) -> String {
+    let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+    let changes = TextDiff::from_lines(from, to);
+    let count = |tag: ChangeTag| changes.iter_all_changes().filter(|c| c.tag() == tag).count();
+    format!("+{} -{}", count(ChangeTag::Insert), count(ChangeTag::Delete))
 }
 
 /// What a change is about, in one line.
@@ -253,7 +267,10 @@ pub fn write(
         writeln!(out, "{}{mark}", painted(style, &name(change)))?;
         let cells = told(change);
         if matches!(change.kind, Kind::Added | Kind::Removed) {
-            let value = |cell: &Told| dash(if cell.to.is_some() { &cell.to } else { &cell.from });
+            let value = |cell: &Told| match &cell.amount {
+                Some(amount) => amount.clone(),
+                None => dash(if cell.to.is_some() { &cell.to } else { &cell.from }),
+            };
             let cells = cells.iter().map(|cell| format!("{} {}", cell.label, value(cell)));
             let line = cells.collect::<Vec<_>>().join(", ");
             if !line.is_empty() {
@@ -265,6 +282,10 @@ pub fn write(
             let label = safe(format!("  {}: ", cell.label)).into_owned();
             if let Some(appended) = &cell.appended {
                 writeln!(out, "{label}{}", painted(Style::Green, &format!("+ {appended}")))?;
+                continue;
+            }
+            if let Some(amount) = &cell.amount {
+                writeln!(out, "{label}{amount}")?;
                 continue;
             }
             let (from, to) = (dash(&cell.from), dash(&cell.to));
@@ -364,6 +385,9 @@ fn marked(change: &Change, cell: &Told) -> String {
         "state" | "status" | "value" => String::new(),
         label => format!("{} ", plain(label)),
     };
+    if let Some(amount) = &cell.amount {
+        return format!("{label}{amount}");
+    }
     match (&cell.appended, change.kind) {
         (Some(appended), _) => format!("{label}+ {}", plain(appended)),
         (None, Kind::Added) => format!("{label}{}", dash(&cell.to)),
