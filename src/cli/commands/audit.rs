@@ -50,6 +50,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: AuditArgs) -> End {
     let heads = report.heads.clone();
     let for_people = cx.global.format() == Format::Table;
     if !for_people || !rows.is_empty() {
+        let next = if ends_badly { vec![cx.command("check", None)] } else { Vec::new() };
         let findings: Vec<Finding> = report.findings.into_iter().map(shape).collect();
         let total = findings.len();
         cx.rows(&Answer {
@@ -67,7 +68,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: AuditArgs) -> End {
             flexible: &[],
             rows,
             warnings: &ctx.warnings,
-            next: &[],
+            next: &next,
         })?;
     }
     if for_people {

@@ -5,6 +5,7 @@ use crate::cli::args::{ChangeArgs, Format, Report};
 use crate::cli::render::{finding, github};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::tasks::shell_word;
+use crate::model::severity::Severity;
 use crate::services::check::rules::{self, Rule};
 use crate::services::check::{self, Count, Finding};
 use crate::services::context::Mode;
@@ -199,6 +200,12 @@ fn rows(cx: &mut Cx<'_>, found: Vec<Finding>, warnings: &[String]) -> Result<()>
             ]
         })
         .collect();
+    // What to do about it stands in `help`; what it means, one command further.
+    let worst = found.iter().filter(|f| f.severity > Severity::Note).max_by_key(|f| f.severity);
+    let next: Vec<String> = worst
+        .map(|finding| cx.command(&format!("check --explain {}", finding.code), None))
+        .into_iter()
+        .collect();
     let findings: Vec<CheckFinding> = found.into_iter().map(shape).collect();
     let total = findings.len();
     cx.rows(&Answer {
@@ -208,7 +215,7 @@ fn rows(cx: &mut Cx<'_>, found: Vec<Finding>, warnings: &[String]) -> Result<()>
         flexible: &[],
         rows,
         warnings,
-        next: &[],
+        next: &next,
     })
 }
 

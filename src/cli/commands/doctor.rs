@@ -20,12 +20,11 @@ pub(super) fn run(cx: &mut Cx<'_>, _: DoctorArgs) -> End {
     found.extend(hooks::examine(cx.sys, &layout));
     let worst = found.iter().map(|f| f.severity).max().unwrap_or(Severity::Ok);
     let mends = |f: &&doctor::Finding| f.subject == "git" && f.severity > Severity::Note;
-    let next = found.iter().find(mends).and_then(|finding| finding.help.clone());
-    tell(cx, "doctor", found, &[])?;
-    if let Some(rest) = next.as_deref().and_then(|command| command.strip_prefix("orch ")) {
-        let next = [cx.command(rest, None)];
-        cx.next_for_people(&next);
-    }
+    let help = found.iter().find(mends).and_then(|finding| finding.help.clone());
+    let rest = help.as_deref().and_then(|command| command.strip_prefix("orch "));
+    let next: Vec<String> = rest.map(|rest| cx.command(rest, None)).into_iter().collect();
+    tell(cx, "doctor", found, &[], &next)?;
+    cx.next_for_people(&next);
     Ok((worst == Severity::Error).then_some(ErrorKind::LedgerInvalid))
 }
 
@@ -35,6 +34,7 @@ pub(super) fn tell(
     kind: &'static str,
     found: Vec<doctor::Finding>,
     warnings: &[String],
+    next: &[String],
 ) -> Result<()> {
     let rows = found
         .iter()
@@ -73,6 +73,6 @@ pub(super) fn tell(
         flexible: &[],
         rows,
         warnings,
-        next: &[],
+        next,
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::answer::{Answer, Cx, End};
 use crate::cli::commands::next::Reader;
+use crate::ledger::tasks::shell_word;
 use crate::model::field::TaskField;
 use crate::model::task::Expiry;
 use crate::services::transition::Case;
@@ -55,7 +56,16 @@ pub(super) fn run(cx: &mut Cx<'_>, _: LeasesArgs) -> End {
         })
         .collect();
     let expired = leases.iter().any(|l| l.status == "expired");
-    let next = if expired { vec![cx.command("reap", Some(&reader.who))] } else { Vec::new() };
+    let mine = |lease: &&LeaseRow| {
+        let is_mine = |owner| crate::model::task::same_actor(owner, &reader.who.actor);
+        lease.status != "expired" && lease.owner.as_deref().is_some_and(is_mine)
+    };
+    let renew = leases.iter().find(mine).map(|lease| {
+        let token = lease.token.map_or_else(String::new, |token| format!(" --token {token}"));
+        format!("renew {}{token}", shell_word(&lease.task_id))
+    });
+    let next = renew.into_iter().chain(expired.then(|| "reap".to_owned()));
+    let next: Vec<String> = next.map(|rest| cx.command(&rest, Some(&reader.who))).collect();
     let total = leases.len();
     cx.rows(&Answer {
         kind: "lease.list",
