@@ -206,3 +206,7 @@ impl Refused {
         self.object.pointer("/error/message").and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

@@ -127,6 +127,10 @@ fn people_decide_unless_the_server_was_started_otherwise() {
     let mut audit = Raw::start(&ground, &["--as", "AUDIT@eve", "--allow", "approve,reject,done"]);
     let approved = audit.call("approve", json!({"appr_id": appr}));
     assert_eq!(approved["data"]["approval"]["status"], "approved", "{approved}");
+    let all = ["--as", "AUDIT@eve", "--allow", "decide,fix,decide"];
+    let judged = Raw::start(&ground, &all).call("decide", json!({}));
+    let by_command = ground.run("decide --json --as AUDIT@eve").ok().json();
+    assert_eq!(judged["data"], by_command["data"], "{judged}");
     let done = audit.call("done", json!({"id": "T-0001"}));
     assert_eq!(done["data"]["task"]["state"], "DONE", "{done}");
 }

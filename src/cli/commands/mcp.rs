@@ -19,6 +19,9 @@ pub(super) fn run(cx: &mut Cx<'_>, args: McpArgs) -> End {
         actor: cx.global.actor.clone(),
         allow: args.allow,
     };
+    if cx.sys.env.stdin_is_terminal() {
+        cx.ui.note("an MCP client starts this and speaks on stdin; Ctrl-D ends it");
+    }
     mcp::serve(cx.sys, request)?;
     Ok(None)
 }

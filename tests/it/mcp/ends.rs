@@ -4,6 +4,7 @@ use super::raw::Raw;
 use crate::processes::ground::{Ground, unbroken};
 use serde_json::json;
 use std::fs;
+use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
 
 #[test]
@@ -103,7 +104,6 @@ fn a_closed_stdout_ends_the_server_and_not_the_claim() {
     let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
     let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-    use std::io::{BufRead as _, Write as _};
     writeln!(stdin, "{hello}").unwrap();
     let mut line = String::new();
     out.read_line(&mut line).unwrap();

@@ -131,7 +131,7 @@ fn no_id_reaches_a_file() {
             let refused = raw.call(tool, arguments);
             assert_eq!(refused["error"]["code"], "not_found", "{tool} {id:?}: {refused}");
         }
-        let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = id.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02X}"));
         for uri in [format!("orch://task/{encoded}"), format!("orch://task/{id}")] {
             for method in ["resources/read", "resources/subscribe"] {
                 let answer = raw.ask(method, json!({"uri": uri}));

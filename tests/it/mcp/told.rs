@@ -23,6 +23,9 @@ fn read(raw: &mut Raw, uri: &str) -> Result<Value, Value> {
     }
 }
 
+/// A way to save a ledger's new text.
+type Save = fn(&Ground, &str);
+
 /// Saves as most editors do: another file, renamed.
 fn save_by_rename(ground: &Ground, text: &str) {
     let copy = ground.state().join("TASKS.md~");
@@ -42,7 +45,7 @@ fn by_command(ground: &Ground, text: &str) {
 #[test]
 fn a_change_is_told_soon_whoever_makes_it_and_however() {
     let clock = Sys::real().clock;
-    let ways: [(&str, fn(&Ground, &str)); 3] =
+    let ways: [(&str, Save); 3] =
         [("rename", save_by_rename), ("in place", save_in_place), ("command", by_command)];
     let ground = Ground::of_rows(50, "READY");
     let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
@@ -90,13 +93,14 @@ fn only_what_has_another_answer_is_told() {
     assert_eq!(raw.unheard(), Vec::<Value>::new(), "nobody else was told of");
 }
 
+const SAVES: usize = 200;
+
 #[test]
 fn a_burst_is_told_in_few_words_and_its_last_change_is_among_them() {
     let ground = Ground::of_rows(1, "READY");
     let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
     subscribe(&mut raw, "orch://tasks");
     let text = ground.text();
-    const SAVES: usize = 200;
     for n in 1..=SAVES {
         save_in_place(&ground, &text.replace("Task 1", &format!("Save {n}")));
     }

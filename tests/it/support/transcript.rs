@@ -201,7 +201,9 @@ impl Story {
             } else {
                 heard
             };
-            kept.iter().for_each(|line| out.extend([line, "\n"]));
+            for line in &kept {
+                out.extend([line, "\n"]);
+            }
             at = from + expected.len();
         }
         Ok(())
