@@ -9,7 +9,9 @@ use crate::error::{ErrorKind, Result};
 use crate::mcp::desk::Desk;
 use crate::services::list::Request;
 use crate::store::entry::sha256_hex;
+use crate::store::snapshot::{Files, Snapshot, Want};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The name of a task, where `{id}` stands for its id with other characters than
 /// `A-Z a-z 0-9 . _ ~ -` as `%XX` (RFC 3986).
@@ -100,6 +102,31 @@ impl Place {
             Self::Task(_) => "orch show --help",
         }
     }
+}
+
+/// What the ledgers say of tasks, each in a mark of its own, in one look at the
+/// files: where it is the same as before, the whole answer is too. Nothing for a
+/// task that does not stand there exactly once.
+///
+/// # Errors
+/// Those of reading the ledgers.
+pub(super) fn rows<'i>(
+    desk: &Desk,
+    ids: impl Iterator<Item = &'i str>,
+) -> Result<BTreeMap<String, String>> {
+    let layout = desk.layout();
+    let files = Files::read(desk.caller().sys, layout, Want::All)?;
+    let snapshot = Snapshot::parse(desk.caller().sys, layout, &files)?;
+    let of = |id: &str| {
+        let [row] = snapshot.tasks.rows_of(id)[..] else { return None };
+        let task = snapshot.tasks.task(row);
+        let detail =
+            snapshot.tasks.section(id).map(|(_, body)| &snapshot.tasks.grid().text()[body]);
+        let approvals: Vec<_> = snapshot.approvals.of_task(id).collect();
+        let all = format!("{task:?}{detail:?}{approvals:?}");
+        Some((id.to_owned(), sha256_hex(all.as_bytes())))
+    };
+    Ok(ids.filter_map(of).collect())
 }
 
 /// Whether a refusal says that there is no such thing.

@@ -10,7 +10,7 @@
 //! more than one round in [`APART`].
 
 use crate::mcp::desk::{Desk, Door};
-use crate::mcp::resources::Place;
+use crate::mcp::resources::{self, Place};
 use crate::model::time::Timestamp;
 use crate::sys::{Heard, Listening, Sys};
 use rmcp::model::ResourceUpdatedNotificationParam;
@@ -176,11 +176,7 @@ impl Subscriptions {
         let desk = self.desk.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let is_news = ear.look(&desk);
-            let marks: BTreeMap<String, String> = if is_news {
-                places.into_iter().map(|(uri, place)| (uri, place.mark(&desk))).collect()
-            } else {
-                BTreeMap::new()
-            };
+            let marks = if is_news { ear.marks(&desk, places) } else { BTreeMap::new() };
             (ear, marks)
         });
         let Ok((ear, marks)) = looked.await else {
@@ -213,6 +209,8 @@ struct Ear {
     dirs: Vec<PathBuf>,
     listening: Option<Box<dyn Listening>>,
     stats: String,
+    /// What the ledgers said of each task.
+    rows: BTreeMap<String, String>,
 }
 
 impl Ear {
@@ -241,6 +239,7 @@ impl Ear {
             dirs: Vec::new(),
             listening: None,
             stats: String::new(),
+            rows: BTreeMap::new(),
         }
     }
 
@@ -271,6 +270,24 @@ impl Ear {
         let is_other = std::mem::replace(&mut self.stats, stats) != self.stats;
         let heard = self.heard.swap(false, Ordering::SeqCst);
         was_deaf || heard || is_other
+    }
+
+    /// The marks of whatever may have another one than at the last look.
+    fn marks(&mut self, desk: &Desk, places: BTreeMap<String, Place>) -> BTreeMap<String, String> {
+        let ids = places.values().filter_map(|place| match place {
+            Place::Task(id) => Some(id.as_str()),
+            Place::Tasks | Place::Approvals | Place::Journal => None,
+        });
+        // Before the marks: a change in between makes these others next time.
+        let rows = resources::rows(desk, ids).unwrap_or_default();
+        let is_same = |place: &Place| match place {
+            Place::Task(id) => rows.get(id).is_some_and(|row| self.rows.get(id) == Some(row)),
+            Place::Tasks | Place::Approvals | Place::Journal => false,
+        };
+        let others = places.into_iter().filter(|(_, place)| !is_same(place));
+        let marks = others.map(|(uri, place)| (uri, place.mark(desk))).collect();
+        self.rows = rows;
+        marks
     }
 
     fn listen(&mut self, dirs: &[PathBuf]) {

@@ -85,17 +85,18 @@ fn of_commands_and_two_servers_exactly_one_wins_each_task() {
 fn a_call_that_was_given_up_before_its_turn_changes_nothing() {
     let ground = Ground::of_rows(60, "READY");
     let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
-    let ids: Vec<u64> = (1..=60)
-        .map(|n| {
-            let arguments = json!({"id": format!("T-{n:04}")});
-            raw.send("tools/call", json!({"name": "claim", "arguments": arguments}))
-        })
-        .collect();
-    for id in &ids[1..] {
-        let params = json!({"requestId": id, "reason": "changed my mind"});
-        raw.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}));
-    }
-    let first = raw.answer(ids[0]);
+    // In one breath, so that none but the first few can have begun.
+    let claim = |n: u64| {
+        let params = json!({"name": "claim", "arguments": {"id": format!("T-{n:04}")}});
+        json!({"jsonrpc": "2.0", "id": 1000 + n, "method": "tools/call", "params": params})
+    };
+    let cancel = |n: u64| {
+        let params = json!({"requestId": 1000 + n, "reason": "changed my mind"});
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+    };
+    let all = (1..=60).map(claim).chain((2..=60).map(cancel));
+    raw.line(&all.map(|message| message.to_string()).collect::<Vec<_>>().join("\n"));
+    let first = raw.answer(1001);
     assert_eq!(first["result"]["isError"], false, "{first}");
     // A change waits for those before it: what was begun is done by now.
     let noted = raw.call("note", json!({"id": "T-0060", "text": "after"}));
