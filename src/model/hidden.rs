@@ -44,6 +44,10 @@ pub fn find(line: &str) -> Vec<Hidden> {
     let mut before = '\n';
     let mut rest = line.char_indices().peekable();
     while let Some((at, c)) = rest.next() {
+        if matches!(c, ' '..='~') {
+            before = c;
+            continue;
+        }
         let here = at..at + c.len_utf8();
         let mut last = c;
         if is_control(c) {
@@ -80,12 +84,7 @@ pub fn find(line: &str) -> Vec<Hidden> {
     found
 }
 
-/// Whether any line of a text could hide something: one look at its bytes.
-pub fn may_hide(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |any, b| any | is_suspect(*b))
-}
-
-/// The first byte at or behind a place that could begin something hidden, apart
+/// The first byte at or behind a place that begins something that may hide, apart
 /// from U+3164, whose first byte is that of all kana.
 pub fn next_suspect(bytes: &[u8], from: usize) -> Option<usize> {
     // In pieces, which the compiler looks at many bytes at a time.
@@ -93,12 +92,33 @@ pub fn next_suspect(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while at < bytes.len() {
         let piece = &bytes[at..bytes.len().min(at + PIECE)];
-        if may_hide(piece) {
-            return piece.iter().position(|b| is_suspect(*b)).map(|n| at + n);
+        if piece.iter().fold(false, |any, b| any | is_suspect(*b)) {
+            let begins = |n: &usize| is_suspect(piece[*n]) && may_hide(&bytes[at + n..]);
+            if let Some(n) = (0..piece.len()).find(begins) {
+                return Some(at + n);
+            }
         }
         at += piece.len();
     }
     None
+}
+
+/// Whether a text that begins with a suspect byte begins with a character that may
+/// hide: nearly all that begin so, such as `…` and full-width brackets, do not.
+const fn may_hide(text: &[u8]) -> bool {
+    match *text {
+        [b, ..] if b < 0x80 => true,
+        [0xc2, b, ..] => b < 0xa0 || b == 0xad,
+        [0xcd, b, ..] => b == 0x8f,
+        [0xd8, b, ..] => b == 0x9c,
+        [0xe1, 0x85 | 0x9e | 0xa0, ..] => true,
+        [0xe2, 0x80, 0x8b..=0x8f | 0xa8..=0xae, ..] | [0xe2, 0x81, 0xa0..=0xaf, ..] => true,
+        [0xef, 0xb8, 0x80..=0x8f, ..] | [0xef, 0xbb, 0xbf, ..] => true,
+        [0xef, 0xbe, 0xa0, ..] | [0xef, 0xbf, 0xb0..=0xbb, ..] => true,
+        [0xf0, 0x9b | 0x9d, ..] => true,
+        [0xf3, 0xa0, ..] => true,
+        _ => false,
+    }
 }
 
 /// The filler that Hangul keyboards can type, which shows an empty square or nothing.

@@ -82,7 +82,8 @@ pub struct Page<'a> {
     /// Its tables.
     pub content: Content<'a>,
     lines: OnceCell<Lines<'a>>,
-    ids: OnceCell<HashSet<Cow<'a, str>>>,
+    /// For each heading the detail section that it stands in.
+    sections: OnceCell<Vec<Option<(usize, &'a str)>>>,
 }
 
 /// What a byte of a page belongs to.
@@ -132,36 +133,28 @@ impl<'a> Page<'a> {
     }
 
     /// The detail section that a heading begins or stands in: its own heading, and
-    /// the id.
+    /// the id. Cost: all headings are looked at once.
     pub fn section(&self, heading: usize) -> Option<(usize, &'a str)> {
-        let headings = &self.grid()?.headings;
-        let mut level = u8::MAX;
-        for (at, heading) in headings[..=heading].iter().enumerate().rev() {
-            if heading.level < level {
-                level = heading.level;
-                let (title, _) = section::title(self.text, heading);
-                let ids = self.ids();
-                if let Some(id) = section::ids(title).find(|id| ids.contains(*id)) {
-                    return Some((at, id));
-                }
-            }
-        }
-        None
+        *self.sections.get_or_init(|| self.find_sections()).get(heading)?
     }
 
-    /// The ids of its rows.
-    fn ids(&self) -> &HashSet<Cow<'a, str>> {
-        self.ids.get_or_init(|| {
-            let Some(grid) = self.grid() else { return HashSet::new() };
-            let document = Document::view(self.kind(), grid);
-            let mut ids: HashSet<_> = grid
-                .rows
-                .iter()
-                .map(|row| Cow::<'a, str>::Owned(document.id(row).into_owned()))
-                .collect();
-            ids.remove("");
-            ids
-        })
+    fn find_sections(&self) -> Vec<Option<(usize, &'a str)>> {
+        let Some(grid) = self.grid() else { return Vec::new() };
+        let document = Document::view(self.kind(), grid);
+        let rows = grid.rows.iter();
+        let ids: HashSet<_> =
+            rows.map(|row| document.id(row)).filter(|id| !id.is_empty()).collect();
+        // The headings that the present one stands below, with the section of each.
+        let mut above: Vec<(u8, Option<(usize, &'a str)>)> = Vec::new();
+        let each = grid.headings.iter().enumerate().map(|(at, heading)| {
+            above.retain(|(level, _)| *level < heading.level);
+            let (title, _) = section::title(self.text, heading);
+            let own = section::ids(title).find(|id| ids.contains(*id)).map(|id| (at, id));
+            let found = own.or_else(|| above.last().and_then(|(_, section)| *section));
+            above.push((heading.level, found));
+            found
+        });
+        each.collect()
     }
 
     const fn kind(&self) -> Kind {
@@ -241,8 +234,8 @@ impl<'a> Book<'a> {
                 Ok(text) => match contents(text, &source.name, source.expect) {
                     Err(error) => book.without_table.push(error),
                     Ok(contents) => book.pages.extend(contents.into_iter().map(|content| {
-                        let (lines, ids) = (OnceCell::new(), OnceCell::new());
-                        Page { name: &source.name, text, content, lines, ids }
+                        let (lines, sections) = (OnceCell::new(), OnceCell::new());
+                        Page { name: &source.name, text, content, lines, sections }
                     })),
                 },
             }

@@ -46,7 +46,7 @@ fn look(book: &Book<'_>, n: usize, found: &mut Found) {
     // What was looked at as a whole.
     let mut done = 0;
     for at in memchr::memchr2_iter(b'<', b'[', bytes) {
-        if at < done || !could_hide(&bytes[at..]) {
+        if at < done || !could_hide(bytes, at) {
             continue;
         }
         match page.region(at) {
@@ -61,21 +61,29 @@ fn look(book: &Book<'_>, n: usize, found: &mut Found) {
     for table in page.grid().into_iter().flat_map(|grid| &grid.tables) {
         let span = table.header.span.range();
         if memchr::memchr(b'<', &bytes[span.clone()]).is_some() {
-            inline(page, n, span, "", found);
+            inline(page, n, span, None, found);
         }
     }
 }
 
-/// Whether a place is worth a parser: `<br>` is not.
-fn could_hide(rest: &[u8]) -> bool {
-    match rest {
-        [b'<', b'b' | b'B', b'r' | b'R', b'>' | b' ' | b'/', ..] => false,
-        [b'<', next, ..] => matches!(next, b'!' | b'?') || next.is_ascii_alphabetic(),
+/// Whether a place is worth a parser: `<br>` and `<b>` are not.
+fn could_hide(bytes: &[u8], at: usize) -> bool {
+    let rest = &bytes[at + 1..];
+    if bytes[at] == b'[' {
         // `[//]: # (a comment)`
-        _ => {
-            let label = &rest[..rest.len().min(40)];
-            memchr::memmem::find(label, b"]:").is_some()
+        let begins = at == 0 || matches!(bytes[at - 1], b'\n' | b' ' | b'>');
+        return begins && memchr::memmem::find(&rest[..rest.len().min(40)], b"]:").is_some();
+    }
+    match rest.first() {
+        Some(b'!' | b'?') => true,
+        Some(first) if first.is_ascii_alphabetic() => {
+            let end = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            // Without attributes only its name can hide.
+            let ends = [&b">"[..], b"/>", b" />"];
+            !ends.iter().any(|close| rest[end..].starts_with(close))
+                || UNSHOWN.iter().any(|name| rest[..end].eq_ignore_ascii_case(name.as_bytes()))
         }
+        _ => false,
     }
 }
 
@@ -86,14 +94,14 @@ fn cells(page: &Page<'_>, n: usize, row: usize, found: &mut Found) -> usize {
     for column in 0..whole.len() {
         let Some(span) = grid.span(whole, column) else { continue };
         if memchr::memchr(b'<', &page.text.as_bytes()[span.clone()]).is_some() {
-            inline(page, n, span, &page.id(row), found);
+            inline(page, n, span, Some(row), found);
         }
     }
     whole.span.range().end
 }
 
 /// Looks at a piece of one line.
-fn inline(page: &Page<'_>, n: usize, span: Range<usize>, row: &str, found: &mut Found) {
+fn inline(page: &Page<'_>, n: usize, span: Range<usize>, row: Option<usize>, found: &mut Found) {
     // With a word in front no cell begins a block.
     const FRONT: &str = "x ";
     let text = format!("{FRONT}{}", &page.text[span.clone()]);
@@ -102,7 +110,8 @@ fn inline(page: &Page<'_>, n: usize, span: Range<usize>, row: &str, found: &mut 
         if let Some((at, what)) = hiding(&html).into_iter().next() {
             let start = span.start + range.start - FRONT.len() + at.start;
             let at = At::Span { page: n, span: start..start + at.len() };
-            found.add(&HIDDEN_MARKUP, at, row, what.message()).help(HELP);
+            let id = row.map(|row| page.id(row)).unwrap_or_default();
+            found.add(&HIDDEN_MARKUP, at, id, what.message()).help(HELP);
             return;
         }
     }
