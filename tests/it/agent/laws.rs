@@ -96,7 +96,11 @@ pub fn printed(is_overview: bool, stdout: &str, stderr: &str) -> Vec<String> {
         return next.chain([hint]).filter_map(|c| c.as_str()).map(str::to_owned).collect();
     }
     let listed = |line: &'_ str| -> Option<String> {
-        line.strip_prefix("  ").filter(|c| is_overview && c.starts_with("orch ")).map(str::to_owned)
+        // `prime` says behind each what it is for, and shows the form of some.
+        let (command, _) =
+            line.split_once(" # ").or_else(|| Some((line.strip_prefix("  ")?, "")))?;
+        let is_whole = command.starts_with("orch ") && !command.split(' ').any(|w| w == "ID");
+        (is_overview && is_whole).then(|| command.to_owned())
     };
     let told = |line: &'_ str| -> Option<String> {
         let told = line.strip_prefix("next: ").or_else(|| line.strip_prefix("hint: "));
@@ -148,4 +152,6 @@ fn commands_are_found_in_both_kinds_of_answers() {
     let (stdout, stderr) = ("text\n\n  orch a\nnext: orch x\n", "next: orch b\nhint: orch c\n");
     assert_eq!(printed(true, stdout, stderr), ["orch a", "orch b", "orch c"]);
     assert_eq!(printed(false, stdout, stderr), ["orch b", "orch c"]);
+    let prime = "orch keeps tasks\norch claim --next # take one\norch renew ID # in time\n";
+    assert_eq!(printed(true, prime, ""), ["orch claim --next"]);
 }

@@ -71,7 +71,11 @@ struct Walk {
 pub fn walk(kind: Kind, seed: u64) -> Report {
     let mut walk = Walk::begin(kind, seed);
     let before = walk.health();
-    let mut start = (*walk.chance.one(&STARTS)).to_owned();
+    let mut start = "orch".to_owned();
+    let begin = *walk.chance.one(&STARTS);
+    if orch::cli::commands::one(begin).is_some() {
+        start.push_str(&format!(" {begin}"));
+    }
     // Who it is comes from the variable, or it was told to say so.
     if walk.chance.once_in(2) {
         start.push_str(&format!(" --as {AGENT}"));
@@ -90,8 +94,8 @@ pub fn walk(kind: Kind, seed: u64) -> Report {
     Report { outcome, spent, story, lost, wrong }
 }
 
-/// What somebody who knows nothing may have been told to type.
-const STARTS: [&str; 2] = ["orch", "orch status"];
+/// What somebody who knows nothing may have been told to type; nothing is `orch` alone.
+const STARTS: [&str; 3] = ["", "status", "prime"];
 
 impl Walk {
     fn begin(kind: Kind, seed: u64) -> Self {
@@ -166,7 +170,11 @@ impl Walk {
         let told = ran.stderr.lines().next().filter(|_| ran.exit > 0).unwrap_or_default();
         self.story.push_str(&format!("  {command}: {} {told}\n", ran.exit));
         let verb = words.iter().find(|w| VERBS.contains(&w.as_str()));
-        let printed = laws::printed(verb.is_none_or(|v| v == "status"), &ran.stdout, &ran.stderr);
+        let printed = laws::printed(
+            verb.is_none_or(|v| matches!(v.as_str(), "status" | "prime")),
+            &ran.stdout,
+            &ran.stderr,
+        );
         self.look_at(command, &ran, &printed);
         if let Some((_, spent)) = &mut self.held {
             *spent += tokens(&ran);
@@ -315,7 +323,7 @@ fn says_what_is_wrong(ran: &Ran) -> bool {
     }
 }
 
-const VERBS: [&str; 18] = [
+const VERBS: &[&str] = &[
     "claim",
     "submit",
     "release",
@@ -334,6 +342,7 @@ const VERBS: [&str; 18] = [
     "approvals",
     "evidence",
     "handover",
+    "prime",
 ];
 
 /// Whether `next` offers nothing, and says of each task why.
