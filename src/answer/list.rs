@@ -25,6 +25,7 @@ pub fn run(caller: &Caller<'_>, request: Request) -> Result<Value> {
     let found = list::find(&ctx, &ledger, &request, Timestamp(caller.sys.clock.now_ms()))?;
     let get = |n: usize| ledger.task(found.rows[n]);
     let list = TaskList { get: &get, returned: found.rows.len(), total: found.total, fields: None };
-    let envelope = Envelope::new("task.list", &list, &ctx.warnings, &[]);
+    let next = [caller.typed("next")];
+    let envelope = Envelope::new("task.list", &list, &ctx.warnings, &next);
     Ok(serde_json::to_value(envelope).unwrap_or_default())
 }

@@ -55,7 +55,7 @@ fn a_client_lists_claims_renews_submits_as_by_command() {
     let ground = Ground::of_rows(3, "READY");
     let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
     let listed = raw.call("list", json!({"state": "READY", "limit": 2}));
-    assert_eq!(listed, ground.run("list --state READY --limit 2 --json").ok().json());
+    assert_eq!(listed, ground.run("list --state READY --limit 2 --json --as WORK@ada").ok().json());
     assert_eq!(listed["data"]["truncated"], true);
     let queue = raw.call("list", json!({"claimable": true}));
     assert_eq!(queue, ground.run("next --json --as WORK@ada").ok().json());
@@ -65,7 +65,7 @@ fn a_client_lists_claims_renews_submits_as_by_command() {
     let token = claimed["data"]["lease"]["token"].clone();
     let id = json!("T-0001");
     let shown = raw.call("show", json!({"id": id}));
-    assert_eq!(shown, ground.run("show T-0001 --json").ok().json());
+    assert_eq!(shown, ground.run("show T-0001 --json --as WORK@ada").ok().json());
     let renewed = raw.call("renew", json!({"id": id, "token": token, "ttl": "2h"}));
     assert_eq!(renewed["data"]["lease"]["ttl_secs"], 7200, "{renewed}");
     let noted = raw.call("note", json!({"id": id, "text": "half | done"}));
@@ -150,11 +150,17 @@ fn resources_answer_as_the_commands_do() {
         );
         serde_json::from_str(content["text"].as_str().expect("a text")).unwrap()
     };
-    assert_eq!(read("orch://tasks"), ground.run("list --json").ok().json());
-    assert_eq!(read("orch://approvals"), ground.run("approvals --json").ok().json());
-    assert_eq!(read("orch://journal"), ground.run("log --json").ok().json());
-    assert_eq!(read("orch://task/T-0001"), ground.run("show T-0001 --json").ok().json());
-    assert_eq!(read("orch://task/T%2D0002"), ground.run("show T-0002 --json").ok().json());
+    assert_eq!(read("orch://tasks"), ground.run("list --json --as WORK@ada").ok().json());
+    assert_eq!(read("orch://approvals"), ground.run("approvals --json --as WORK@ada").ok().json());
+    assert_eq!(read("orch://journal"), ground.run("log --json --as WORK@ada").ok().json());
+    assert_eq!(
+        read("orch://task/T-0001"),
+        ground.run("show T-0001 --json --as WORK@ada").ok().json()
+    );
+    assert_eq!(
+        read("orch://task/T%2D0002"),
+        ground.run("show T-0002 --json --as WORK@ada").ok().json()
+    );
 }
 
 #[test]

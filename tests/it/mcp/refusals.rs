@@ -251,7 +251,7 @@ fn a_huge_note_is_taken_or_refused_and_the_session_goes_on() {
     let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
     let text = "x".repeat(1 << 20);
     let noted = raw.call("note", json!({"id": "T-0001", "text": text}));
-    let by_command = ground.run("show T-0001 --json").ok().json();
+    let by_command = ground.run("show T-0001 --json --as WORK@ada").ok().json();
     if noted["kind"] == "error" {
         assert_eq!(by_command["data"]["task"]["notes"], Value::Null);
     } else {
