@@ -104,6 +104,7 @@ const LIFE: &[&str] = &[
     "add Title --state READY --due 2030-01-01 --detail Text --op-id key --as CMD@boss",
     "set T-4 priority=HIGH owner=WORK --as CMD@boss",
     "note T-4 text --as WORK@ada",
+    "handover T-4 --note Half --as WORK@ada",
     "request T-4 --op deploy --patch p.diff --as WORK@ada",
     "approvals",
     "flag AUTO_DECIDE=on --as CMD@boss",
@@ -281,7 +282,8 @@ fn an_empty_ledger_lists_nothing_and_says_so() {
     let world = World::empty();
     world.run("init --team");
     let answer = valid(&schemas, "list", &world.run("list --json"));
-    let data = serde_json::json!({"tasks": [], "total": 0, "returned": 0, "truncated": false});
+    let data = serde_json::json!({"tasks": [], "total": 0, "returned": 0, "truncated": false,
+        "untrusted": ["tasks"]});
     assert_eq!(answer["data"], data);
     for (format, out) in [("jsonl", ""), ("csv", "task_id,")] {
         let ran = world.run(&format!("list --format {format}"));
