@@ -93,7 +93,9 @@ fn shorten(part: &mut Value, tokens: usize) {
         Value::String(text) => *text = beginning(text, tokens),
         Value::Array(list) => {
             let each = (tokens / 4).max(24);
-            list.iter_mut().for_each(|item| shorten_texts(item, each));
+            for item in list.iter_mut() {
+                shorten_texts(item, each);
+            }
             let mut room = tokens.saturating_sub(1);
             let fits = list.iter().take_while(|item| {
                 let cost = cost(item);
@@ -217,7 +219,7 @@ impl Meter {
             // A word and the blank before it are seldom more than two or three.
             Class::Lower if self.run > 0 || self.class == Class::Upper => 6,
             Class::Upper if self.run > 0 => 8,
-            Class::Digit if self.run % 3 > 0 => 0,
+            Class::Digit if !self.run.is_multiple_of(3) => 0,
             Class::Blank if self.run > 0 => 3,
             Class::Blank => 2,
             Class::Sign if self.run > 0 => 8,

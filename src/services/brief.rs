@@ -85,7 +85,7 @@ fn depends_on(tasks: &TaskLedger<'_>, snapshot: &Snapshot<'_>, ids: &[&str]) -> 
 }
 
 fn dependency(ledger: &TaskLedger<'_>, row: RowId) -> Dependency {
-    let cell = |field| ledger.cell(row, field).map(|text| text.into_owned());
+    let cell = |field| ledger.cell(row, field).map(std::borrow::Cow::into_owned);
     Dependency {
         id: ledger.id(row).into_owned(),
         title: cell(TaskField::Title),

@@ -104,7 +104,8 @@ fn word(cx: &Cx<'_>, text: &str) -> String {
     for _ in 0..8 {
         let mut bytes = [0; 3];
         cx.sys.entropy.fill(&mut bytes);
-        word = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let [a, b, c] = bytes;
+        word = format!("{a:02x}{b:02x}{c:02x}");
         if !text.contains(&word) {
             break;
         }
