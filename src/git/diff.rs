@@ -179,15 +179,15 @@ impl Comparison {
         };
         for (id, sides) in &details.of {
             let cells = Cells::from([(DETAIL.to_owned(), sides.clone())]);
-            match self.changes.iter_mut().find(|c| c.file == file && c.id == **id) {
-                Some(change) => change.cells.extend(cells),
-                None => {
-                    let cells_of = row(&after, &is, id).unwrap_or_default();
-                    let (file, row) = (file.to_owned(), (*id).to_owned());
-                    let change = RowChange { file, row, ..RowChange::default() };
-                    self.changes.push(Change { cells, ..told(kind, change, &cells_of) });
-                }
+            let known = self.changes.iter_mut().find(|c| c.file == file && c.id == **id);
+            if let Some(change) = known {
+                change.cells.extend(cells);
+                continue;
             }
+            let cells_of = row(&after, &is, id).unwrap_or_default();
+            let (file, row) = (file.to_owned(), (*id).to_owned());
+            let change = RowChange { file, row, ..RowChange::default() };
+            self.changes.push(Change { cells, ..told(kind, change, &cells_of) });
         }
         self.texts.extend(texts.iter().filter_map(|text| details.rest(file, text)));
     }

@@ -68,7 +68,7 @@ fn a_detail_section_is_its_tasks() {
     let is = format!("{}{two}{text}", one.replace("old", "new"));
     assert_eq!(
         of(one, &is),
-        ["Changed 1 detail old\n\nsame>new\n\nsame", "Changed 2 detail ->more", "text 15 -0 +4"]
+        ["Changed 1 detail old\n\nsame>new\n\nsame", "Changed 2 detail ->more", "text 16 -0 +3"]
     );
     // A heading alone, and what only looks like an id of a row.
     assert_eq!(of(one, &one.replace("1 a", "1 b")), ["text 6 -1 +1"]);

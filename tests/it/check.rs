@@ -81,9 +81,8 @@ fn a_task_that_an_archive_has_too_is_changed_by_nobody() {
     let _ = ws.run("add Two --state READY --as CMD@eve").ok();
     let claim = ws.run("claim --next --as WORK@ada").ok();
     assert!(claim.stdout.starts_with("002 DOING"), "{claim:?}");
-    let drop = |line: &str| match line.contains("One") {
-        true => line.replace("READY", "DROP"),
-        false => line.to_owned(),
+    let drop = |line: &str| {
+        if line.contains("One") { line.replace("READY", "DROP") } else { line.to_owned() }
     };
     ws.write(TASKS, ws.read(TASKS).split_inclusive('\n').map(drop).collect::<String>());
     assert!(ws.read(TASKS).contains("| DROP"));

@@ -74,9 +74,12 @@ fn worst(kind: &Kind) -> Workspace {
             text(300)
         ));
     }
-    let lines: String = (0..200).map(|_| format!("{}\n", text(500))).collect();
-    let criteria: String = (0..40).map(|_| format!("- [ ] {}\n", text(300))).collect();
-    let quote: String = (0..30).map(|_| format!("> {}\n", text(500))).collect();
+    let repeat = |times: usize, before: &str, bytes: usize| -> String {
+        (0..times).flat_map(|_| [before.to_owned(), text(bytes), "\n".to_owned()]).collect()
+    };
+    let lines = repeat(200, "", 500);
+    let criteria = repeat(40, "- [ ] ", 300);
+    let quote = repeat(30, "> ", 500);
     Workspace::new().settings("durability: fast\n").ledger(&format!(
         "# Tasks\n\n| task_id | title | state | owner | lock | lock_owner | lock_expires_at | due | artifact | notes | more |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n{rows}\n### {id} t\n\nText.\n\n{criteria}\n{lines}\n\
@@ -197,7 +200,7 @@ fn several_at_once_have_no_brief() {
 
 #[test]
 fn an_archived_dependency_is_told_and_a_lost_one_too() {
-    let ws = Workspace::new().ledger(&SMALL.replace("depends=T-0", "depends=T-0"));
+    let ws = Workspace::new().ledger(SMALL);
     let _ = ws.run("archive --as CMD@eve").ok();
     assert!(!ws.read(TASKS).contains("| T-0 |"));
     let data = ws.run("show T-1 --json").ok().json()["data"].clone();

@@ -127,6 +127,7 @@ const LIFE: &[&str] = &[
     "show T-1",
     "status --as WORK@ada",
     "renew T-1 --as WORK@ada",
+    "handover T-1 --note half --as WORK@ada",
     "release T-2 --as WORK@bob",
     "submit T-1 --artifact out.txt --claim-next --as WORK@ada",
     "submit T-3 --as WORK@bob",
@@ -282,8 +283,9 @@ fn an_empty_ledger_lists_nothing_and_says_so() {
     let world = World::empty();
     world.run("init --team");
     let answer = valid(&schemas, "list", &world.run("list --json"));
-    let data = serde_json::json!({"tasks": [], "total": 0, "returned": 0, "truncated": false,
-        "untrusted": ["tasks"]});
+    let data = serde_json::json!({
+        "tasks": [], "total": 0, "returned": 0, "truncated": false, "untrusted": ["tasks"]
+    });
     assert_eq!(answer["data"], data);
     for (format, out) in [("jsonl", ""), ("csv", "task_id,")] {
         let ran = world.run(&format!("list --format {format}"));

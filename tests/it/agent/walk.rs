@@ -241,6 +241,10 @@ impl Walk {
                 Some(Outcome::Released)
             }
             ("init", 0) => Some(Outcome::NoWorkspace),
+            // Of no ledger `prime` has nothing to say, so that a session hook cannot break.
+            ("prime", 0) if ran.stdout.is_empty() && self.ws.existing(TASKS).is_none() => {
+                Some(Outcome::NoWorkspace)
+            }
             (_, 3) if ran.stderr.contains("orch init") => Some(Outcome::NoWorkspace),
             (_, 6) => {
                 // It is somebody else's now; the agent goes on with something else.

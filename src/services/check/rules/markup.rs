@@ -147,7 +147,7 @@ fn section(page: &Page<'_>, n: usize, heading: usize, found: &mut Found) -> usiz
             }
         }
     };
-    while let Some((event, range)) = parser.next() {
+    for (event, range) in parser.by_ref() {
         match event {
             Event::Start(Tag::HtmlBlock) => block = Some(range.end),
             // The whole block was told.
