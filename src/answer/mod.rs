@@ -42,6 +42,9 @@ pub struct Caller<'c> {
     pub dir: Option<&'c Path>,
     /// `--as`: the actor that was named.
     pub actor: Option<&'c str>,
+    /// Whether the actor is part of every command, because whoever types it may be
+    /// somebody else by default.
+    pub is_pinned: bool,
 }
 
 impl std::fmt::Debug for Caller<'_> {
@@ -68,20 +71,17 @@ impl Caller<'_> {
         if let Some(dir) = self.dir {
             command.push_str(&format!("-C {} ", shell_word(&dir.to_string_lossy())));
         }
-        command.push_str(rest);
-        if let Some(who) = who.filter(|who| who.explicit) {
-            command.push_str(&format!(" --as {}", who.actor));
-        }
+        let says = |who: &&Identity| who.explicit || (self.is_pinned && who.run.is_none());
+        let actor = who.filter(says).map(|who| format!(" --as {}", who.actor));
+        command.push_str(&ordered(rest, &actor.unwrap_or_default()));
         command
     }
 
     /// The same where the actor does not matter but is best repeated.
     pub fn typed(&self, rest: &str) -> String {
-        let command = self.command(rest, None);
-        match self.actor {
-            Some(actor) => format!("{command} --as {}", shell_word(actor)),
-            None => command,
-        }
+        let actor = self.actor.map(|actor| format!(" --as {}", shell_word(actor)));
+        let command = self.command("", None);
+        command + &ordered(rest, &actor.unwrap_or_default())
     }
 
     /// An error with one whole command that is safe to type next, with the
@@ -105,6 +105,43 @@ impl Caller<'_> {
             _ => hint,
         });
         error
+    }
+}
+
+/// A verb with its words and what options follow. An id that begins with a dash
+/// stands last, behind `--`: elsewhere it would be taken for an option.
+pub fn ordered(rest: &str, options: &str) -> String {
+    let mut quoted = false;
+    let words: Vec<&str> = rest
+        .split(|c: char| {
+            quoted ^= c == '\'';
+            c == ' ' && !quoted
+        })
+        .collect();
+    let is_dashed = |word: &&&str| word.starts_with("'-");
+    let dashed: Vec<&str> = words.iter().filter(is_dashed).copied().collect();
+    if dashed.is_empty() {
+        return format!("{rest}{options}");
+    }
+    let others: Vec<&str> = words.iter().filter(|word| !is_dashed(word)).copied().collect();
+    format!("{}{options} -- {}", others.join(" "), dashed.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordered;
+
+    #[test]
+    fn what_begins_with_a_dash_stands_last() {
+        for (rest, expected) in [
+            ("submit T-1 --token 5", "submit T-1 --token 5 --as WORK@ada"),
+            ("submit '-x' --token 5", "submit --token 5 --as WORK@ada -- '-x'"),
+            ("renew '-x y' T-1 '-z'", "renew T-1 --as WORK@ada -- '-x y' '-z'"),
+            ("add \"The first task\"", "add \"The first task\" --as WORK@ada"),
+            (r"show 'it'\''s -x'", r"show 'it'\''s -x' --as WORK@ada"),
+        ] {
+            assert_eq!(ordered(rest, " --as WORK@ada"), expected);
+        }
     }
 }
 

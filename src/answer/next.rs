@@ -15,6 +15,9 @@ use crate::wire::change::Change;
 use crate::wire::list::Shown;
 use crate::wire::task::Task;
 
+/// The most bytes of an actor that is repeated for a reader.
+const SHORT_NAME: usize = 40;
+
 /// What is worth looking at once an approval was asked for or decided.
 fn after_approval(caller: &Caller<'_>, approval: &Approval) -> Vec<String> {
     let appr = shell_word(&approval.appr_id);
@@ -46,10 +49,16 @@ pub fn after_change(
     if answer.flag.is_some() {
         return vec![caller.command("status", None)];
     }
-    let several = answer.tasks.is_some();
-    let current = answer.claimed.iter().flatten().next().or(answer.task.iter().flatten().next());
+    // The lease of an answer is that of the task that was claimed last.
+    let claimed = answer.claimed.iter().flatten().next();
+    let one = answer.task.iter().flatten().next().filter(|_| answer.tasks.is_none());
+    if answer.already && answer.op.is_some() {
+        // What was answered to the same key before; the task may be elsewhere by now.
+        let show = claimed.or(one).map(|task| format!("show {}", shell_word(&task.task_id)));
+        return vec![with(show.unwrap_or_else(|| "next".to_owned()))];
+    }
     let token = answer.lease.as_ref().and_then(|lease| lease.token);
-    let Some(task) = current.filter(|_| !several) else {
+    let Some(task) = claimed.or(one) else {
         let ids: Vec<String> =
             answer.tasks.iter().flatten().map(|task| shell_word(&task.task_id)).collect();
         return match token {
@@ -69,7 +78,9 @@ pub fn after_change(
         _ => vec![with("next".to_owned())],
     };
     if !answer.cut.is_empty() {
-        next.push(caller.command(&format!("show {id}"), None));
+        // A name of many tokens is said where it must be: the answer is bounded.
+        let who = (who.actor.as_str().len() <= SHORT_NAME).then_some(who);
+        next.push(caller.command(&format!("show {id}"), who));
     }
     next
 }

@@ -114,7 +114,7 @@ impl<'a> Cx<'a> {
     /// Who asks, and from where.
     pub fn caller(&self) -> Caller<'_> {
         let Global { dir, actor, .. } = &self.global;
-        Caller { sys: self.sys, dir: dir.as_deref(), actor: actor.as_deref() }
+        Caller { sys: self.sys, dir: dir.as_deref(), actor: actor.as_deref(), is_pinned: false }
     }
 
     /// A command to type next, with the caller's own options.

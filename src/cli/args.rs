@@ -106,7 +106,7 @@ impl Global {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChangeArgs {
     /// Append this to the task's notes and to the journal (`-` reads stdin)
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub note: Option<String>,
 
     /// Write nothing; print the diff of every file that would change

@@ -71,7 +71,7 @@ impl Desk {
     /// # Errors
     /// `not_found` where there is no workspace; bad settings and actors.
     pub(super) fn open(sys: &Sys, dir: Option<PathBuf>, actor: Option<String>) -> Result<Self> {
-        let caller = Caller { sys, dir: dir.as_deref(), actor: actor.as_deref() };
+        let caller = Caller { sys, dir: dir.as_deref(), actor: actor.as_deref(), is_pinned: true };
         let ctx = caller.context(Mode::Change)?;
         let who = ctx.identity(caller.actor)?;
         let root = ctx.layout.root.clone();
@@ -93,7 +93,12 @@ impl Desk {
 
     /// Who asks.
     pub(super) fn caller(&self) -> Caller<'_> {
-        Caller { sys: &self.sys, dir: self.dir.as_deref(), actor: self.actor.as_deref() }
+        Caller {
+            sys: &self.sys,
+            dir: self.dir.as_deref(),
+            actor: self.actor.as_deref(),
+            is_pinned: true,
+        }
     }
 
     /// Where everything is.
@@ -122,7 +127,8 @@ impl Desk {
         Err(Error::not_allowed(format!(
             "this server acts as `{}`, and the settings now name `{}`; start it anew",
             self.who.actor, now.actor
-        )))
+        ))
+        .hint("orch config"))
     }
 
     /// Works on a call: the object of its answer, or that of its refusal. It may be
@@ -171,7 +177,13 @@ impl Desk {
 
     /// A refusal as the client gets it.
     pub(super) fn refused(&self, error: Error, help: &str) -> Refused {
-        let error = self.caller().refusal(error, help);
+        let mut error = self.caller().refusal(error, help);
+        // Nobody here set the variable by which the session keeps to its workspace.
+        let named = ", which `$ORCH_ROOT` names";
+        if error.message.contains(named) {
+            error.message = error.message.replace(named, ", the workspace of this session");
+            error.hint = None;
+        }
         Refused { kind: error.kind, object: answer::error(&error) }
     }
 

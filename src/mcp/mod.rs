@@ -21,12 +21,13 @@ mod subscriptions;
 mod tools;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::Sys;
+use crate::sys::{Signal, Sys};
 use desk::{Desk, THREADS};
 use handler::Handler;
 use rmcp::service::{ServerInitializeError, serve_server};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use streams::{Ears, Mouth};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tools::Tools;
@@ -47,12 +48,17 @@ pub struct Request {
 /// # Errors
 /// Before the first word of the protocol: `not_found` outside a workspace,
 /// `usage` for bad settings, actors and tools. Later `failed`, where the client
-/// speaks something else.
-pub fn serve(sys: &Sys, request: Request) -> Result<()> {
+/// speaks something else, or its stream takes nothing more though it is open.
+pub fn serve(sys: &Sys, request: Request) -> Result<Ended> {
     let server = Server::open(sys, request)?;
     let stop = server.desk.over.clone();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let heard = interrupted.clone();
     sys.process
-        .on_signal(Box::new(move |_| stop.ring()))
+        .on_signal(Box::new(move |signal| {
+            heard.fetch_or(signal == Signal::Interrupt, Ordering::SeqCst);
+            stop.ring();
+        }))
         .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot listen for signals: {e}")))?;
     let runtime = runtime()?;
     let end = runtime.block_on(async {
@@ -61,7 +67,17 @@ pub fn serve(sys: &Sys, request: Request) -> Result<()> {
     });
     // A thread may still wait for a stdin that does not end.
     runtime.shutdown_background();
-    end
+    end?;
+    Ok(if interrupted.load(Ordering::SeqCst) { Ended::Interrupted } else { Ended::Quietly })
+}
+
+/// How a session ended, where nothing was wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The client is gone, or somebody asked us to end.
+    Quietly,
+    /// Ctrl-C.
+    Interrupted,
 }
 
 /// The same on other streams, for tests.
@@ -107,8 +123,10 @@ impl Server {
     {
         let Self { desk, tools } = self;
         let (ended, over) = (desk.ended.clone(), desk.over.clone());
-        let transport =
-            (Ears { inner: reader, ended }, Mouth { inner: writer, shut: over.clone() });
+        let broken: Arc<OnceLock<String>> = Arc::default();
+        let (shut, why) = (over.clone(), broken.clone());
+        let ears = Ears { inner: reader, ended, line: 0, why: why.clone() };
+        let transport = (ears, Mouth { inner: writer, shut, why });
         let handler = Handler::new(desk.clone(), tools);
         let begun = tokio::select! {
             biased;
@@ -118,8 +136,10 @@ impl Server {
         let session = match begun {
             Ok(session) => session,
             // It went away before it said anything, or while it said it.
-            Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
-            Err(ServerInitializeError::TransportError { .. }) => return Ok(()),
+            Err(
+                ServerInitializeError::ConnectionClosed(_)
+                | ServerInitializeError::TransportError { .. },
+            ) => return whole(&broken),
             Err(other) => {
                 return Err(Error::new(
                     ErrorKind::Failed,
@@ -137,7 +157,16 @@ impl Server {
             }
         }
         desk.close().await;
-        Ok(())
+        whole(&broken)
+    }
+}
+
+/// A client that reads no more is quiet success; a stream that takes nothing is not,
+/// nor is a line that no session can be worth.
+fn whole(broken: &OnceLock<String>) -> Result<()> {
+    match broken.get() {
+        None => Ok(()),
+        Some(why) => Err(Error::new(ErrorKind::Failed, why.clone())),
     }
 }
 

@@ -60,7 +60,10 @@ impl Place {
         }
         match decode(spelled) {
             Some(id) if !id.is_empty() => Ok(Self::Task(id)),
-            _ => Err(format!("`{shown}` holds no id: `%` begins two hexadecimal digits of UTF-8")),
+            Some(_) => Err(format!("`{shown}` names no task; write its id behind the last `/`")),
+            None => {
+                Err(format!("`{shown}` holds no id: `%` begins two hexadecimal digits of UTF-8"))
+            }
         }
     }
 
@@ -123,7 +126,12 @@ pub(super) fn rows<'i>(
         let detail =
             snapshot.tasks.section(id).map(|(_, body)| &snapshot.tasks.grid().text()[body]);
         let approvals: Vec<_> = snapshot.approvals.of_task(id).collect();
-        let all = format!("{task:?}{detail:?}{approvals:?}");
+        // What it waits for is told with it.
+        let waits_for: Vec<_> = task
+            .depends()
+            .map(|id| snapshot.tasks.rows_of(id).first().map(|row| snapshot.tasks.task(*row)))
+            .collect();
+        let all = format!("{task:?}{detail:?}{approvals:?}{waits_for:?}");
         Some((id.to_owned(), sha256_hex(all.as_bytes())))
     };
     Ok(ids.filter_map(of).collect())

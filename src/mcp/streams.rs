@@ -6,8 +6,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
@@ -51,7 +51,15 @@ impl Event {
 pub(super) struct Ears<R> {
     pub(super) inner: R,
     pub(super) ended: Arc<Event>,
+    /// How many bytes the line that is read has so far.
+    pub(super) line: usize,
+    /// Why nothing more is read though more may come.
+    pub(super) why: Arc<OnceLock<String>>,
 }
+
+/// The SDK passes over longer lines without a word, and whoever wrote one would wait
+/// for ever.
+const LONGEST_LINE: usize = 16 << 20;
 
 impl<R: AsyncRead + Unpin> AsyncRead for Ears<R> {
     fn poll_read(
@@ -61,6 +69,16 @@ impl<R: AsyncRead + Unpin> AsyncRead for Ears<R> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        self.line = match memchr::memrchr(b'\n', new) {
+            Some(at) => new.len() - at - 1,
+            None => self.line + new.len(),
+        };
+        if self.line > LONGEST_LINE {
+            let _ = self.why.set("a line on stdin is longer than 16 MiB".to_owned());
+            self.ended.ring();
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let is_over = match &polled {
             Poll::Ready(Ok(())) => buffer.filled().len() == before && buffer.remaining() > 0,
             Poll::Ready(Err(_)) => true,
@@ -78,11 +96,16 @@ impl<R: AsyncRead + Unpin> AsyncRead for Ears<R> {
 pub(super) struct Mouth<W> {
     pub(super) inner: W,
     pub(super) shut: Arc<Event>,
+    /// Why nothing can be written though somebody may still read.
+    pub(super) why: Arc<OnceLock<String>>,
 }
 
 impl<W> Mouth<W> {
     fn heard<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if matches!(polled, Poll::Ready(Err(_))) {
+        if let Poll::Ready(Err(error)) = &polled {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let _ = self.why.set(format!("cannot write to standard output: {error}"));
+            }
             self.shut.ring();
         }
         polled

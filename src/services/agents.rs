@@ -101,7 +101,10 @@ pub fn section(lang: Lang) -> &'static str {
     }
 }
 
-fn hinted(error: Error) -> Error {
+/// What is wrong with the file is mended by hand; the command then shows whether it
+/// is enough.
+fn hinted(mut error: Error) -> Error {
+    error.message.push_str("; nothing was written: mend the file by hand, then look again");
     error.hint("orch init --agents --dry-run")
 }
 

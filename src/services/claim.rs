@@ -182,6 +182,14 @@ fn may_claim(who: &Identity, task: &Task<'_>, waivers: &mut Vec<String>) -> Resu
     .hint("orch next"))
 }
 
+/// Whether the caller may hold one more.
+///
+/// # Errors
+/// `not_allowed` where `leases.max_doing_per_actor` says no.
+pub fn room(ctx: &Context, snapshot: &Snapshot<'_>, who: &Identity, now: Timestamp) -> Result<()> {
+    too_many(ctx, snapshot, who, &HashSet::new(), 0, now)
+}
+
 fn too_many(
     ctx: &Context,
     snapshot: &Snapshot<'_>,

@@ -76,6 +76,12 @@ pub fn examine(sys: &Sys, layout: &Layout) -> Result<Vec<Finding>> {
         }
         Err(e) => findings.push(of_error("settings", &e)),
     }
+    let ctx = Context::open(sys, Some(layout.root.clone()), Mode::Read);
+    if let Err(error) = ctx.and_then(|ctx| ctx.identity(None))
+        && !findings.iter().any(|found| found.severity == Severity::Error)
+    {
+        findings.push(of_error("actor", &error));
+    }
     unfinished(sys, layout, &mut findings);
     ledgers(sys, layout, &mut findings)?;
     let journal = match Journal::read(sys, layout) {

@@ -6,7 +6,7 @@ use crate::model::task::{Expiry, is_offered_to};
 use crate::model::task_state::State;
 use crate::model::time::Timestamp;
 use crate::services::context::{Context, Identity};
-use crate::services::{hand_edits, queue};
+use crate::services::{claim, hand_edits, queue};
 use crate::store::snapshot::Snapshot;
 use std::collections::{HashMap, HashSet};
 
@@ -33,10 +33,16 @@ pub fn reasons(
     let expired: HashSet<_> = queue::expired(ctx, snapshot, now).collect();
     let claimable =
         queue::candidates(ctx, snapshot, who, now, &|row| expired.contains(&row), &HashSet::new())?;
+    let has_room = claim::room(ctx, snapshot, who, now).is_ok();
     let mut items: Vec<Item> = claimable
         .iter()
         .map(|row| {
             let task = tasks.task(*row);
+            if !has_room {
+                let limit = ctx.settings.leases.max_doing_per_actor;
+                let reason = format!("you hold {limit}, which is all that may be at once");
+                return Item { id: task.id.into_owned(), claimable: false, reason };
+            }
             let mut reason = match task.priority() {
                 Some(priority) => format!("priority {}", priority.as_str()),
                 None => "free".to_owned(),

@@ -223,7 +223,8 @@ pub fn check_depends(snapshot: &Snapshot<'_>, id: &str, text: &str) -> Result<Op
 /// Appends to a task's notes.
 pub fn note(snapshot: &Snapshot<'_>, id: &str, text: &str) -> Result<Decision> {
     let text = text.trim_matches(['\n', ' ']);
-    if text.is_empty() {
+    // A dash is how an empty cell is spelled.
+    if text.is_empty() || text == "-" {
         return Err(Error::usage("a note needs a text"));
     }
     let case = Case::of(snapshot, id)?;

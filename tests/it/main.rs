@@ -47,4 +47,5 @@ mod shown;
 mod states;
 mod support;
 mod tidy;
+mod typed_next;
 mod undo;

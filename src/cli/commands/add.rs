@@ -32,7 +32,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "IDS")]
     depends: Option<String>,
     /// The text of a detail section (`-` reads stdin)
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     detail: Option<String>,
     #[command(flatten)]
     change: ChangeArgs,

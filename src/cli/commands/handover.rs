@@ -12,7 +12,7 @@ pub struct HandoverArgs {
     /// The task
     id: String,
     /// What was done, what is left, and where (`-` reads stdin)
-    #[arg(long, value_name = "TEXT", required = true)]
+    #[arg(long, value_name = "TEXT", required = true, allow_hyphen_values = true)]
     note: Option<String>,
     /// The lease's token
     #[arg(long, value_name = "N")]

@@ -1,5 +1,6 @@
 //! `orch mcp`
 
+use crate::answer::exit;
 use crate::cli::answer::{Cx, End};
 use crate::mcp;
 use clap::Args;
@@ -22,6 +23,8 @@ pub(super) fn run(cx: &mut Cx<'_>, args: McpArgs) -> End {
     if cx.sys.env.stdin_is_terminal() {
         cx.ui.note("an MCP client starts this and speaks on stdin; Ctrl-D ends it");
     }
-    mcp::serve(cx.sys, request)?;
+    if mcp::serve(cx.sys, request)? == mcp::Ended::Interrupted {
+        cx.program_exit.set(Some(exit::INTERRUPTED));
+    }
     Ok(None)
 }

@@ -109,7 +109,11 @@ fn all_warnings(ctx: &Context, changed: &[String]) -> Vec<String> {
 }
 
 fn request(args: &MigrateArgs) -> Result<Request> {
-    let mut request = Request { only: args.from.map(From::form), ..Request::default() };
+    let mut request = Request {
+        only: args.from.map(From::form),
+        is_plan: args.change.dry_run,
+        ..Request::default()
+    };
     for text in &args.map {
         let (field, column) = pair("--map", text)?;
         if column.is_empty() {

@@ -46,7 +46,7 @@ pub struct ReleaseArgs {
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
     /// Back to PLAN: somebody who directs must answer this (`-` reads stdin)
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     needs_input: Option<String>,
     /// The lease's token
     #[arg(long, value_name = "N")]

@@ -14,8 +14,14 @@ use crate::wire::list::StateCount;
 use crate::wire::prime::{Counts, Prime, PrimeHeld, PrimeProblem, PrimeTask, hook};
 use clap::Args;
 
+/// What `--help` and the manual add.
+const WORDS_OF_YOUR_OWN: &str = "ORCH/prime.md, where it is there, is printed instead (8 KiB of it \
+at most); a line `{{prime}}` in it stands for the usual text. Outside of a workspace nothing is \
+printed, and nothing ever fails.";
+
 /// Arguments of `orch prime`.
 #[derive(Debug, Args)]
+#[command(after_help = WORDS_OF_YOUR_OWN)]
 pub struct PrimeArgs {
     /// Print the text in the envelope that session hooks take
     #[arg(long)]

@@ -70,28 +70,29 @@ fn for_people(cx: &mut Cx<'_>, shown: &Shown, fields: &[Field]) -> Result<()> {
         let pad = width.saturating_sub(crate::cli::render::width::width(name));
         format!("{name}:{} ", " ".repeat(pad))
     };
+    let mut text = String::new();
     for field in fields {
         let Some(value) = field.text(&shown.task) else { continue };
         let value = value.replace("<br>", &format!("\n{}", " ".repeat(width + 2)));
-        let _ = cx.ui.lines(&format!("{}{value}", label(field.name())))?;
+        text.push_str(&format!("{}{value}\n", label(field.name())));
     }
     let place = format!("{}:{}", shown.file, shown.line);
-    let _ = cx.ui.line(&format!("{}{place}", label("file")))?;
+    text.push_str(&format!("{}{place}\n", label("file")));
     for approval in &shown.approvals {
-        let text = |t: &Option<String>| t.as_deref().unwrap_or("-").to_owned();
-        let _ = cx.ui.line(&format!(
-            "{}{} {} {} (by {}, decided by {})",
+        let cell = |t: &Option<String>| t.as_deref().unwrap_or("-").to_owned();
+        text.push_str(&format!(
+            "{}{} {} {} (by {}, decided by {})\n",
             label("approval"),
             approval.appr_id,
-            text(&approval.status),
-            text(&approval.op),
-            text(&approval.requested_by),
-            text(&approval.approver),
-        ))?;
+            cell(&approval.status),
+            cell(&approval.op),
+            cell(&approval.requested_by),
+            cell(&approval.approver),
+        ));
     }
     if let Some(detail) = shown.detail.as_ref().filter(|detail| !detail.is_empty()) {
-        let _ = cx.ui.line("")?;
-        brief::fenced(cx, &place, detail)?;
+        text.push_str(&format!("\n{detail}\n"));
     }
+    brief::fenced(cx, &place, &text.replace("\r\n", "\n"))?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::cli::commands::next::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::model::duration;
 use crate::services::config::Durability;
-use crate::services::{list, next, queue, runs};
+use crate::services::{claim, list, next, queue, runs};
 use crate::store::discover::Start;
 use crate::store::layout::Layout;
 use crate::wire::help::{Command, Help};
@@ -63,8 +63,8 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
     let now = ctx.now(snapshot.journal()?.newest());
     let expired: HashSet<_> = queue::expired(ctx, &snapshot, now).collect();
     let is_expired = |row| expired.contains(&row);
-    let claimable =
-        queue::candidates(ctx, &snapshot, who, now, &is_expired, &HashSet::new())?.len();
+    let free = queue::candidates(ctx, &snapshot, who, now, &is_expired, &HashSet::new())?.len();
+    let claimable = if claim::room(ctx, &snapshot, who, now).is_ok() { free } else { 0 };
     let mut leases = LeaseCounts { expired: expired.len(), ..LeaseCounts::default() };
     let mut yours = Vec::new();
     let mut overdue = 0;
@@ -105,7 +105,7 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
     };
     let mut next = Vec::new();
     if let Some(id) = yours.first() {
-        next.push(cx.command(&format!("show {}", crate::ledger::tasks::shell_word(id)), None));
+        next.push(cx.command(&format!("show {}", crate::ledger::tasks::shell_word(id)), Some(who)));
     }
     if claimable > 0 {
         next.push(cx.command("claim --next", Some(who)));
@@ -119,7 +119,7 @@ pub(super) fn run(cx: &mut Cx<'_>, _: StatusArgs) -> End {
         // Why nothing is free.
         next.push(cx.command("next", Some(who)));
     } else {
-        next.push(cx.command("list", None));
+        next.push(cx.command("list", Some(who)));
     }
     match cx.global.format() {
         Format::Json => cx.json("status", &status, &ctx.warnings, &next)?,

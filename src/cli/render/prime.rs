@@ -12,7 +12,7 @@
 //!            options are said once, and the longest only spoken of
 //! ```
 
-use crate::answer::Caller;
+use crate::answer::{Caller, ordered};
 use crate::cli::render::safe::safe;
 use crate::cli::render::tokens::at_most;
 use crate::cli::render::width::width;
@@ -170,7 +170,7 @@ impl Options {
     }
 
     fn command(&self, rest: &str) -> String {
-        format!("{}{rest}{}", self.before, self.after)
+        format!("{}{}", self.before, ordered(rest, &self.after))
     }
 }
 
@@ -346,7 +346,7 @@ fn next(caller: &Caller<'_>, facts: &Facts) -> Vec<String> {
     };
     if let Some(held) = ledger.held.first.first() {
         let id = shell_word(&held.task.id);
-        next.push(caller.command(&format!("show {id}"), None));
+        next.push(caller.command(&format!("show {id}"), Some(who)));
         if !held.needs_token {
             next.extend(
                 ["submit", "renew", "release"]

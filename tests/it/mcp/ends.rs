@@ -120,7 +120,7 @@ fn a_closed_stdout_ends_the_server_and_not_the_claim() {
 
 #[test]
 fn signals_end_the_server_in_order() {
-    for signal in ["TERM", "INT"] {
+    for (signal, exit) in [("TERM", 0), ("INT", 130)] {
         let ground = Ground::of_rows(3, "READY");
         let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
         let subscribed = raw.ask("resources/subscribe", json!({"uri": "orch://tasks"}));
@@ -133,7 +133,23 @@ fn signals_end_the_server_in_order() {
             .status();
         assert!(kill.unwrap().success());
         let end = raw.wait();
-        assert_eq!((end.exit, end.err.as_str()), (Some(0), ""), "{end:?}");
+        assert_eq!((end.exit, end.err.as_str()), (Some(exit), ""), "{end:?}");
         unbroken(&ground.journal(), &ground.text());
     }
+}
+
+#[test]
+fn a_full_stdout_is_told() {
+    let ground = Ground::of_rows(1, "READY");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = ground.command(&["mcp", "--as", "WORK@ada"]);
+    command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+    writeln!(child.stdin.as_mut().unwrap(), "{hello}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("cannot write to standard output"), "{said}");
 }

@@ -15,6 +15,11 @@ fn unknown_tools_are_errors_of_the_protocol_that_say_which_there_are() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains("list, show, claim, renew, submit"), "{message}");
     }
+    for shape in [json!({"name": "list", "arguments": [1]}), json!({"name": 5}), json!({})] {
+        let answer = raw.ask("tools/call", shape);
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("`tools/call`"), "{answer}");
+    }
     let off = raw.ask("tools/call", json!({"name": "approve", "arguments": {}}));
     let message = off["error"]["message"].as_str().unwrap();
     assert!(message.contains("people decide"), "{message}");
@@ -150,6 +155,16 @@ fn no_id_reaches_a_file() {
     assert_eq!(fs::read_to_string(&canary).unwrap(), "alive");
     fs::remove_file(&canary).unwrap();
     assert_eq!(raw.end().exit, Some(0));
+}
+
+#[test]
+fn a_line_without_end_ends_the_session_and_says_so() {
+    let ground = Ground::of_rows(1, "READY");
+    let mut raw = Raw::start(&ground, &["--as", "WORK@ada"]);
+    raw.line(&"x".repeat((16 << 20) + 100_000));
+    let end = raw.wait();
+    assert_eq!(end.exit, Some(1), "{end:?}");
+    assert!(end.err.contains("longer than 16 MiB"), "{end:?}");
 }
 
 #[test]

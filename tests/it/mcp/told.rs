@@ -90,6 +90,11 @@ fn only_what_has_another_answer_is_told() {
     assert_eq!(raw.updated(), "orch://approvals");
     ground.run("note T-0001 last --as WORK@eve").ok();
     assert_eq!(raw.updated(), "orch://task/T-0001");
+    // What a task waits for is told with it.
+    ground.run("set T-0001 depends=T-0002 --as CMD@boss").ok();
+    assert_eq!(raw.updated(), "orch://task/T-0001");
+    ground.run("claim T-0002 --as WORK@eve").ok();
+    assert_eq!(raw.updated(), "orch://task/T-0001");
     assert_eq!(raw.unheard(), Vec::<Value>::new(), "nobody else was told of");
 }
 
