@@ -198,7 +198,7 @@ fn set_detail(
 fn level(ledger: &TaskLedger<'_>) -> u8 {
     let headings = &ledger.grid().headings;
     let ids = ledger.rows().map(|row| ledger.id(row).into_owned());
-    if !headings.is_empty() { section::level(ledger.grid().text(), headings, ids) } else { 3 }
+    section::level(ledger.grid().text(), headings, ids)
 }
 
 /// Inserts behind the last line of the section that is not blank.
